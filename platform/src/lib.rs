@@ -1,0 +1,166 @@
+//! What runs application code, and the only crate with `unsafe`.
+//!
+//! The kernel above sees four things: the [`MemoryFile`] that holds every guest page,
+//! [`AddressSpace`]s that say which of its pages an application sees where, [`Context`]s
+//! that run application code until something happens, and [`host`], a safe face of the
+//! few host facilities that need unsafe calls.
+//!
+//! # Safety model
+//! - Guest memory is never a Rust reference: it is copied, or touched by atomics.
+//! - Whatever an application can write is hostile: it is read once, then checked.
+//! - A page of the memory file gets a new owner only after every mapping of it is known
+//!   to be gone: [`AddressSpace::apply`] returns after the host has done it.
+
+pub mod arch;
+pub mod host;
+pub mod memfile;
+pub mod process;
+pub mod ptrace;
+pub mod seccomp;
+
+use std::sync::Arc;
+
+use bitflags::bitflags;
+use syscalls::{Errno, UserAddr};
+
+pub use arch::{FpState, Regs};
+pub use memfile::{MemoryFile, Pages};
+
+bitflags! {
+    /// What application code may do with a page.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct Prot: u8 {
+        /// Load.
+        const READ = 1;
+        /// Store.
+        const WRITE = 2;
+        /// Fetch instructions.
+        const EXEC = 4;
+    }
+}
+
+/// Why a platform operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A host call failed in a way that the sandbox does not survive.
+    #[error("{what}: {errno}")]
+    Host {
+        /// What was attempted.
+        what: &'static str,
+        /// The host's answer.
+        errno: Errno,
+    },
+    /// The host process behind an address space or context is gone (killed from outside,
+    /// or by the host's OOM killer).
+    #[error("the host process of an address space died")]
+    Died,
+}
+
+/// What ended a stretch of application code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A system call: number in `regs.orig_rax`, arguments in the usual registers,
+    /// `regs.rip` after the instruction. `regs.rax` is to be set by the kernel.
+    Syscall,
+    /// An access to a page that is not mapped so.
+    Fault {
+        /// The address, byte-exact.
+        addr: UserAddr,
+        /// Exactly one of READ, WRITE, EXEC; READ where the host does not tell.
+        access: Prot,
+    },
+    /// A processor exception that becomes a signal: SIGFPE, SIGILL, SIGTRAP, SIGBUS
+    /// (alignment) or SIGSEGV (general protection, non-canonical address).
+    Exception {
+        /// Linux signal number.
+        signal: i32,
+        /// `si_code`.
+        code: i32,
+        /// `si_addr`.
+        addr: UserAddr,
+    },
+    /// [`Interrupt::interrupt`] was called, or for no reason (spurious).
+    Interrupted,
+}
+
+/// A change of an address space. Ranges are page-aligned, inside the user range, non-empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapOp {
+    /// Maps memory-file pages over whatever is there.
+    Map {
+        /// First address.
+        at: UserAddr,
+        /// Bytes.
+        len: u64,
+        /// Offset in the memory file, bytes.
+        offset: u64,
+        /// Rights.
+        prot: Prot,
+        /// Also fill the page tables now, so that no host fault follows.
+        populate: bool,
+    },
+    /// Removes mappings; holes are fine.
+    Unmap {
+        /// First address.
+        at: UserAddr,
+        /// Bytes.
+        len: u64,
+    },
+    /// Changes rights of what is mapped in the range; holes are skipped.
+    Protect {
+        /// First address.
+        at: UserAddr,
+        /// Bytes.
+        len: u64,
+        /// Rights.
+        prot: Prot,
+    },
+}
+
+/// A way to run application code.
+pub trait Platform: Send + Sync {
+    /// `"ptrace"`, `"systrap"`, `"kvm"`.
+    fn name(&self) -> &'static str;
+    /// Addresses that applications may use: `[lowest, highest)`, page-aligned.
+    fn user_range(&self) -> (UserAddr, UserAddr);
+    /// A new, empty address space.
+    fn new_address_space(&self) -> Result<Arc<dyn AddressSpace>, Error>;
+    /// A context for one guest thread. Create it on the OS thread that will use it.
+    fn new_context(&self) -> Result<Box<dyn Context>, Error>;
+}
+
+/// What one guest process sees of the memory file.
+pub trait AddressSpace: Send + Sync {
+    /// Performs the changes in order. When it returns `Ok`, no application thread can
+    /// reach what was unmapped or lost rights. On `Err` the space is unusable.
+    fn apply(&self, ops: &[MapOp]) -> Result<(), Error>;
+    /// A copy with the same mappings and rights. The caller has already removed write
+    /// rights from what is to be copied on write.
+    fn fork(&self) -> Result<Arc<dyn AddressSpace>, Error>;
+    /// For platforms to recognise their own.
+    fn as_any(&self) -> &dyn std::any::Any;
+}
+
+/// Runs one guest thread. Bound to the OS thread that created it.
+pub trait Context {
+    /// Runs application code in `space` from `regs` until something happens; `regs` is
+    /// then the state at that point.
+    fn switch(&mut self, space: &Arc<dyn AddressSpace>, regs: &mut Regs) -> Result<Event, Error>;
+    /// The floating-point and vector state between two switches.
+    fn fp_state(&mut self) -> Result<FpState, Error>;
+    /// Replaces that state. `state` was sanitised by [`FpState::from_user`] if the guest
+    /// had its hands on it.
+    fn set_fp_state(&mut self, state: &FpState) -> Result<(), Error>;
+    /// A handle with which other threads end a `switch` early.
+    fn interrupter(&self) -> Arc<dyn Interrupt>;
+    /// Lets go of the address space last run in, so that it can end (before a task waits
+    /// or exits). The registers and vector state stay.
+    fn release(&mut self);
+}
+
+/// Ends a [`Context::switch`] from another thread.
+pub trait Interrupt: Send + Sync {
+    /// The running switch, or the next one if none is running, returns
+    /// [`Event::Interrupted`] soon. Calls may coalesce.
+    fn interrupt(&self);
+}

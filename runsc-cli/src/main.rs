@@ -1,0 +1,3 @@
+//! runsk.
+#![forbid(unsafe_code)]
+fn main() {}

@@ -1,0 +1,1 @@
+//! Structures, flags and constants of Linux's x86-64 ABI, by subject.

@@ -37,6 +37,7 @@ pub trait Arg: Sized {
     zerocopy::FromBytes,
     zerocopy::IntoBytes,
     zerocopy::Immutable,
+    zerocopy::KnownLayout,
 )]
 #[repr(transparent)]
 pub struct Fd(pub i32);

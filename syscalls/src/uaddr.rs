@@ -10,7 +10,21 @@ use crate::errno::{EFAULT, Errno};
 pub const PAGE_SIZE: u64 = 4096;
 
 /// An address in a guest's address space. Not checked: any 64-bit value.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    zerocopy::FromBytes,
+    zerocopy::IntoBytes,
+    zerocopy::Immutable,
+    zerocopy::KnownLayout,
+)]
+#[repr(transparent)]
 pub struct UserAddr(u64);
 
 impl UserAddr {
@@ -90,6 +104,8 @@ impl fmt::Display for UserAddr {
 }
 
 /// A guest address that the ABI says points to a `T` (or to the first of several).
+#[derive(zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)]
+#[repr(transparent)]
 pub struct UserPtr<T>(UserAddr, PhantomData<fn() -> T>);
 
 impl<T> Clone for UserPtr<T> {
@@ -99,6 +115,14 @@ impl<T> Clone for UserPtr<T> {
 }
 
 impl<T> Copy for UserPtr<T> {}
+
+impl<T> PartialEq for UserPtr<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<T> Eq for UserPtr<T> {}
 
 impl<T> UserPtr<T> {
     /// A pointer to the `T` at `addr`.
@@ -140,7 +164,17 @@ impl<T> fmt::Debug for UserPtr<T> {
 }
 
 /// A guest address of a NUL-terminated string.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    zerocopy::FromBytes,
+    zerocopy::IntoBytes,
+    zerocopy::Immutable,
+    zerocopy::KnownLayout,
+)]
+#[repr(transparent)]
 pub struct UserCStr(pub UserAddr);
 
 impl fmt::Debug for UserCStr {

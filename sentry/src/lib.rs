@@ -1,2 +1,19 @@
-//! placeholder
+//! The Sentry: a Linux-compatible kernel in an ordinary process.
+//!
+//! Application code runs on a [`platform`]; its system calls land in [`dispatch`], which
+//! runs the implementation beside the object concerned ([`vfs`], [`mm`], [`task`] …).
 #![forbid(unsafe_code)]
+
+pub mod config;
+mod dispatch;
+pub mod fd;
+pub mod kernel;
+pub mod mm;
+pub mod signal;
+pub mod sync;
+pub mod task;
+pub mod time;
+pub mod vfs;
+pub mod wait;
+
+pub use config::Config;

@@ -1,0 +1,5 @@
+//! Descriptor tables.
+
+mod table;
+
+pub use table::{CloseOnExec, FdEntry, FdTable, Reservation};

@@ -1,0 +1,47 @@
+//! The kernel: owns everything that tasks share.
+
+use std::sync::Arc;
+
+use platform::{MemoryFile, Platform};
+
+use crate::config::Config;
+use crate::sync::{Level, Slot};
+use crate::task::PidTable;
+
+/// One sandbox's kernel.
+pub struct Kernel {
+    /// What it was started with.
+    pub config: Config,
+    /// Runs application code.
+    pub platform: Arc<dyn Platform>,
+    /// Holds every guest page.
+    pub memory: MemoryFile,
+    /// All tasks.
+    pub pids: PidTable,
+    /// Host and NIS domain name, uts_namespaces(7).
+    pub uts: Slot<Arc<UtsName>>,
+}
+
+/// uname(2)'s changeable parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UtsName {
+    /// sethostname(2).
+    pub host: Vec<u8>,
+    /// setdomainname(2).
+    pub domain: Vec<u8>,
+}
+
+impl Kernel {
+    /// A kernel without tasks.
+    #[must_use]
+    pub fn new(config: Config, platform: Arc<dyn Platform>, memory: MemoryFile) -> Arc<Self> {
+        let uts = UtsName { host: config.hostname.clone(), domain: config.domainname.clone() };
+        Arc::new(Kernel {
+            config,
+            platform,
+            memory,
+            pids: PidTable::default(),
+            uts: Slot::new(Level::Leaf, Arc::new(uts)),
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! Locks whose order is code: every lock has a [`Level`], and in builds with debug
+//! assertions taking a lock whose level is not above all levels held panics with both
+//! names. Two locks of one level are taken only together, by [`lock_both`].
+
+use std::ops::{Deref, DerefMut};
+
+macro_rules! levels {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// The order in which locks may be taken: a thread that holds one takes only later ones.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Level { $($(#[$doc])* $name),* }
+    };
+}
+
+levels! {
+    /// Pid tables, sessions and process groups.
+    TaskSet,
+    /// Threads, children and life of one thread group.
+    Group,
+    /// Terminals.
+    Tty,
+    /// Signal handlers and pending signals.
+    Signals,
+    /// What a task refers to: credentials, file-system context, name.
+    Task,
+    /// Descriptor tables.
+    FdTable,
+    /// Mount tables.
+    Mounts,
+    /// Renames across directories.
+    Rename,
+    /// A dentry's children.
+    Dentry,
+    /// Position of an open file.
+    Offset,
+    /// Interest list of an epoll.
+    Epoll,
+    /// Directory-like state of an inode.
+    Inode,
+    /// File locks.
+    FileLocks,
+    /// Buffers of pipes.
+    Pipe,
+    /// Sockets.
+    Socket,
+    /// System V and POSIX IPC objects.
+    Ipc,
+    /// Futex buckets.
+    Futex,
+    /// Mappings of an address space. Everything above may be held across a guest copy.
+    Mm,
+    /// Page caches.
+    PageCache,
+    /// Who maps a page cache.
+    Mappings,
+    /// Timers.
+    Timers,
+    /// Waiters and ready lists.
+    Wait,
+    /// Locks under which nothing else is taken.
+    Leaf,
+}
+
+#[cfg(debug_assertions)]
+mod held {
+    use std::cell::RefCell;
+
+    use super::Level;
+
+    thread_local!(static HELD: RefCell<Vec<Level>> = const { RefCell::new(Vec::new()) });
+
+    pub(super) fn acquire(level: Level, pair: bool) {
+        HELD.with_borrow_mut(|held| {
+            if let Some(&top) = held.iter().max() {
+                assert!(top < level || (pair && top == level), "lock order: {level:?} taken while {top:?} is held");
+            }
+            held.push(level);
+        });
+    }
+
+    pub(super) fn release(level: Level) {
+        HELD.with_borrow_mut(|held| {
+            if let Some(at) = held.iter().rposition(|&l| l == level) {
+                held.remove(at);
+            }
+        });
+    }
+}
+
+#[cfg(not(debug_assertions))]
+mod held {
+    use super::Level;
+
+    #[inline]
+    pub(super) fn acquire(_: Level, _: bool) {}
+
+    #[inline]
+    pub(super) fn release(_: Level) {}
+}
+
+/// A mutex of one level.
+#[derive(Debug)]
+pub struct Mutex<T> {
+    level: Level,
+    inner: parking_lot::Mutex<T>,
+}
+
+/// Access to what a [`Mutex`] protects.
+pub struct MutexGuard<'a, T> {
+    level: Level,
+    inner: parking_lot::MutexGuard<'a, T>,
+}
+
+impl<T> Mutex<T> {
+    /// A new mutex.
+    pub const fn new(level: Level, value: T) -> Self {
+        Mutex { level, inner: parking_lot::Mutex::new(value) }
+    }
+
+    /// Waits for the lock.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        held::acquire(self.level, false);
+        MutexGuard { level: self.level, inner: self.inner.lock() }
+    }
+
+    /// The lock, if it is free.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        let inner = self.inner.try_lock()?;
+        held::acquire(self.level, true);
+        Some(MutexGuard { level: self.level, inner })
+    }
+}
+
+/// Locks two mutexes of one level, in the order of their addresses. They must differ.
+pub fn lock_both<'a, T>(a: &'a Mutex<T>, b: &'a Mutex<T>) -> (MutexGuard<'a, T>, MutexGuard<'a, T>) {
+    let second = |mutex: &'a Mutex<T>| {
+        held::acquire(mutex.level, true);
+        MutexGuard { level: mutex.level, inner: mutex.inner.lock() }
+    };
+    if std::ptr::from_ref(a) < std::ptr::from_ref(b) {
+        let first = a.lock();
+        (first, second(b))
+    } else {
+        let first = b.lock();
+        (second(a), first)
+    }
+}
+
+impl<T> Drop for MutexGuard<'_, T> {
+    fn drop(&mut self) {
+        held::release(self.level);
+    }
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.inner
+    }
+}
+
+/// A value that is read often and replaced whole: credentials, tables a task points to.
+#[derive(Debug)]
+pub struct Slot<T> {
+    level: Level,
+    inner: parking_lot::RwLock<T>,
+}
+
+impl<T: Clone> Slot<T> {
+    /// A new slot.
+    pub const fn new(level: Level, value: T) -> Self {
+        Slot { level, inner: parking_lot::RwLock::new(value) }
+    }
+
+    /// The value now.
+    pub fn get(&self) -> T {
+        self.inner.read().clone()
+    }
+
+    /// Replaces the value; returns the old one.
+    pub fn set(&self, value: T) -> T {
+        std::mem::replace(&mut *self.inner.write(), value)
+    }
+
+    /// Replaces the value by what `change` makes of it. Nothing else is locked inside.
+    pub fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+        held::acquire(self.level, false);
+        let result = change(&mut self.inner.write());
+        held::release(self.level);
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Level, Mutex, lock_both};
+
+    #[test]
+    fn order_is_checked() {
+        let outer = Mutex::new(Level::Inode, 1);
+        let inner = Mutex::new(Level::Mm, 2);
+        {
+            let a = outer.lock();
+            let b = inner.lock();
+            assert_eq!(*a + *b, 3);
+        }
+        let wrong = std::panic::catch_unwind(|| {
+            let _b = inner.lock();
+            let _a = outer.lock();
+        });
+        assert_eq!(wrong.is_err(), cfg!(debug_assertions));
+    }
+
+    #[test]
+    fn pairs_lock_in_either_order() {
+        let (x, y) = (Mutex::new(Level::Inode, 1), Mutex::new(Level::Inode, 2));
+        let (a, b) = lock_both(&x, &y);
+        assert_eq!((*a, *b), (1, 2));
+        drop((a, b));
+        let (b, a) = lock_both(&y, &x);
+        assert_eq!((*a, *b), (1, 2));
+    }
+}

@@ -1,0 +1,234 @@
+//! Open file descriptions, open(2).
+
+use std::any::Any;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bitflags::bitflags;
+use syscalls::errno::{EINVAL, ENODEV, ENOTDIR, ENOTTY, ESPIPE};
+use syscalls::{Errno, SysResult};
+
+use super::{FileKind, InodeRef, Location, Sink, Source};
+use crate::mm::Mappable;
+use crate::sync::{Level, Mutex};
+use crate::task::Current;
+use crate::wait::{Ready, WaitQueue};
+
+bitflags! {
+    /// How a file is open: access and status flags, as F_GETFL returns them.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct OpenMode: u32 {
+        /// O_WRONLY.
+        const WRITE_ONLY = 0o1;
+        /// O_RDWR.
+        const READ_WRITE = 0o2;
+        /// O_APPEND.
+        const APPEND = 0o2000;
+        /// O_NONBLOCK.
+        const NONBLOCK = 0o4000;
+        /// O_DSYNC.
+        const DSYNC = 0o10000;
+        /// O_ASYNC.
+        const ASYNC = 0o20000;
+        /// O_DIRECT.
+        const DIRECT = 0o40000;
+        /// O_LARGEFILE; Linux sets it on every 64-bit open.
+        const LARGEFILE = 0o100_000;
+        /// O_DIRECTORY.
+        const DIRECTORY = 0o200_000;
+        /// O_NOFOLLOW.
+        const NOFOLLOW = 0o400_000;
+        /// O_NOATIME.
+        const NOATIME = 0o1_000_000;
+        /// O_SYNC without O_DSYNC.
+        const SYNC = 0o4_000_000;
+        /// O_PATH.
+        const PATH = 0o10_000_000;
+        /// O_TMPFILE without O_DIRECTORY.
+        const TMPFILE = 0o20_000_000;
+        /// What F_SETFL may change.
+        const CHANGEABLE = Self::APPEND.bits() | Self::NONBLOCK.bits() | Self::ASYNC.bits()
+            | Self::DIRECT.bits() | Self::NOATIME.bits();
+        const _ = !0;
+    }
+}
+
+impl OpenMode {
+    /// Open for reading.
+    #[must_use]
+    pub fn reads(self) -> bool {
+        self.bits() & 3 != 1 && !self.contains(Self::PATH)
+    }
+
+    /// Open for writing.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        self.bits() & 3 != 0 && !self.contains(Self::PATH)
+    }
+}
+
+/// lseek(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeekFrom {
+    /// Absolute.
+    Start(u64),
+    /// Relative to the end.
+    End(i64),
+    /// The first data at or after.
+    Data(u64),
+    /// The first hole at or after.
+    Hole(u64),
+}
+
+/// One entry of a directory.
+pub struct DirEntry<'a> {
+    /// Name.
+    pub name: &'a [u8],
+    /// Inode number.
+    pub ino: u64,
+    /// Type.
+    pub kind: FileKind,
+    /// Position after this entry: where the next readdir continues. Positive.
+    pub next: u64,
+}
+
+/// Takes directory entries until it is full.
+pub type DirSink<'a> = dyn FnMut(DirEntry<'_>) -> ControlFlow<()> + 'a;
+
+/// What an open file does. `file` is the description itself (flags, position). Calls
+/// never sleep for readiness: they return `EAGAIN`, and the caller waits on
+/// [`FileOps::wait_queue`] unless the file is non-blocking. Slow storage may sleep.
+#[allow(unused_variables, reason = "defaults refuse whatever the arguments")]
+pub trait FileOps: Send + Sync + 'static {
+    /// True if the file has a position (regular files, some devices). Others get 0 as
+    /// `pos`, and lseek/pread fail with `ESPIPE`.
+    fn seekable(&self) -> bool {
+        false
+    }
+
+    /// Reads at `pos`; 0 at the end.
+    fn read(&self, file: &File, dst: &mut Sink<'_>, pos: u64) -> Result<usize, Errno> {
+        Err(EINVAL)
+    }
+
+    /// Writes at `pos`.
+    fn write(&self, file: &File, src: &mut Source<'_>, pos: u64) -> Result<usize, Errno> {
+        Err(EINVAL)
+    }
+
+    /// Writes at the end of the file, atomically with respect to other appends; returns
+    /// bytes and the position after them. For `O_APPEND` on seekable files.
+    fn append(&self, file: &File, src: &mut Source<'_>) -> Result<(usize, u64), Errno> {
+        Err(EINVAL)
+    }
+
+    /// The position that `from` names. The caller stores it.
+    fn seek(&self, file: &File, from: SeekFrom) -> Result<u64, Errno> {
+        Err(ESPIPE)
+    }
+
+    /// What it is ready for now.
+    fn poll(&self) -> Ready {
+        Ready::READABLE | Ready::WRITABLE
+    }
+
+    /// Told whenever [`FileOps::poll`] may have changed; `None` if it never does.
+    fn wait_queue(&self) -> Option<&WaitQueue> {
+        None
+    }
+
+    /// Lists a directory from `pos` (0: start; "." and ".." included); stops when `sink`
+    /// says so. Returns the position to continue from.
+    fn read_dir(&self, file: &File, pos: u64, sink: &mut DirSink<'_>) -> Result<u64, Errno> {
+        Err(ENOTDIR)
+    }
+
+    /// ioctl(2). What is common to all files (FIONBIO, FIOCLEX …) was dealt with.
+    fn ioctl(&self, task: &mut Current, file: &Arc<File>, command: u32, argument: u64) -> SysResult {
+        Err(ENOTTY.into())
+    }
+
+    /// What mmap(2) maps.
+    fn mappable(&self, file: &File) -> Result<Arc<dyn Mappable>, Errno> {
+        Err(ENODEV)
+    }
+
+    /// fsync(2).
+    fn sync(&self, file: &File, data_only: bool) -> Result<(), Errno> {
+        Err(EINVAL)
+    }
+
+    /// A descriptor was closed (close(2) reports the error); others may remain.
+    fn flush(&self, file: &File) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    /// New status flags were set (F_SETFL).
+    fn flags_changed(&self, mode: OpenMode) {}
+
+    /// Text after "pos/flags/mnt_id/ino" in /proc/PID/fdinfo.
+    fn fd_info(&self) -> String {
+        String::new()
+    }
+
+    /// For sockets, ptys, epolls … to be recognised.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// An open file description: shared by dup(2) and fork(2).
+pub struct File {
+    /// Where it was opened; anonymous files (pipes, sockets, eventfds) live on an
+    /// internal mount and have a dentry that only names them.
+    pub location: Location,
+    /// What it does.
+    pub ops: Box<dyn FileOps>,
+    mode: AtomicU32,
+    /// Position; held over a read or write that uses it, as Linux does.
+    pub offset: Mutex<u64>,
+}
+
+impl File {
+    /// A new description at position 0.
+    #[must_use]
+    pub fn new(location: Location, ops: Box<dyn FileOps>, mode: OpenMode) -> Arc<Self> {
+        Arc::new(File {
+            location,
+            ops,
+            mode: AtomicU32::new(mode.bits()),
+            offset: Mutex::new(Level::Offset, 0),
+        })
+    }
+
+    /// Access and status flags now.
+    #[must_use]
+    pub fn mode(&self) -> OpenMode {
+        OpenMode::from_bits_retain(self.mode.load(Ordering::Relaxed))
+    }
+
+    /// F_SETFL: replaces the changeable flags.
+    pub fn set_status(&self, status: OpenMode) {
+        let keep = self.mode() - OpenMode::CHANGEABLE;
+        let mode = keep | (status & OpenMode::CHANGEABLE);
+        self.mode.store(mode.bits(), Ordering::Relaxed);
+        self.ops.flags_changed(mode);
+    }
+
+    /// O_NONBLOCK.
+    #[must_use]
+    pub fn nonblocking(&self) -> bool {
+        self.mode().contains(OpenMode::NONBLOCK)
+    }
+
+    /// The inode behind it.
+    #[must_use]
+    pub fn inode(&self) -> &InodeRef {
+        self.location.dentry.inode()
+    }
+
+    /// The operations as `T`, if that is what they are.
+    #[must_use]
+    pub fn downcast<T: FileOps>(&self) -> Option<&T> {
+        self.ops.as_any().downcast_ref()
+    }
+}

@@ -1,0 +1,20 @@
+//! The virtual file system: what every file system implements ([`Inode`], [`FileOps`],
+//! [`FileSystem`]) and what is common to all (dentries, mounts, path walks, open files).
+//!
+//! An [`Inode`] is a file; a [`Dentry`] a name in the tree with a cache of its children;
+//! a [`Mount`] puts a file system's tree into the name space; a [`Location`] is a dentry
+//! seen through a mount; a [`File`] is an open file description.
+
+mod attr;
+mod dentry;
+mod file;
+mod inode;
+pub mod io;
+mod mount;
+
+pub use attr::{Attr, DeviceNumber, FileKind, Mode, SetAttr, SetTime, Timestamp};
+pub use dentry::{Dentry, FileName, Location};
+pub use file::{DirEntry, DirSink, File, FileOps, OpenMode, SeekFrom};
+pub use inode::{FileSystem, FsInfo, Inode, InodeRef, LinkTarget, NewNode, Owner, RenameMode, SuperBlock, XattrMode};
+pub use io::{Sink, Source};
+pub use mount::{Mount, MountFlags, MountNamespace};

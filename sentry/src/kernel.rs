@@ -35,7 +35,10 @@ impl Kernel {
     /// A kernel without tasks.
     #[must_use]
     pub fn new(config: Config, platform: Arc<dyn Platform>, memory: MemoryFile) -> Arc<Self> {
-        let uts = UtsName { host: config.hostname.clone(), domain: config.domainname.clone() };
+        let uts = UtsName {
+            host: config.hostname.clone(),
+            domain: config.domainname.clone(),
+        };
         Arc::new(Kernel {
             config,
             platform,

@@ -9,6 +9,7 @@ mod dispatch;
 pub mod fd;
 pub mod kernel;
 pub mod mm;
+mod pending;
 pub mod signal;
 pub mod sync;
 pub mod task;

@@ -37,8 +37,13 @@ struct Inner {
 
 impl Default for FdTable {
     fn default() -> Self {
-        let inner = Inner { places: Vec::new(), lowest_free: 0 };
-        FdTable { inner: Mutex::new(Level::FdTable, inner) }
+        let inner = Inner {
+            places: Vec::new(),
+            lowest_free: 0,
+        };
+        FdTable {
+            inner: Mutex::new(Level::FdTable, inner),
+        }
     }
 }
 
@@ -73,7 +78,11 @@ impl Inner {
         if matches!(place, Place::Free) {
             self.lowest_free = self.lowest_free.min(at);
         }
-        match self.places.get_mut(at).map(|old| std::mem::replace(old, place)) {
+        match self
+            .places
+            .get_mut(at)
+            .map(|old| std::mem::replace(old, place))
+        {
             Some(Place::Open(entry)) => Some(entry),
             _ => None,
         }
@@ -84,7 +93,11 @@ impl FdTable {
     /// The file behind `fd`; `EBADF`. O_PATH descriptors count as not open.
     pub fn get(&self, fd: Fd) -> Result<Arc<File>, Errno> {
         let file = self.get_any(fd)?;
-        if file.mode().contains(OpenMode::PATH) { Err(EBADF) } else { Ok(file) }
+        if file.mode().contains(OpenMode::PATH) {
+            Err(EBADF)
+        } else {
+            Ok(file)
+        }
     }
 
     /// The file behind `fd`, O_PATH ones too; `EBADF`.
@@ -106,7 +119,11 @@ impl FdTable {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(1 << 30);
         let lowest = usize::try_from(lowest).unwrap_or(usize::MAX);
         let at = self.inner.lock().reserve(lowest, limit)?;
-        Ok(Reservation { table: self.clone(), fd: fd_of(at)?, filled: false })
+        Ok(Reservation {
+            table: self.clone(),
+            fd: fd_of(at)?,
+            filled: false,
+        })
     }
 
     /// dup2(2): puts `entry` at `fd` whatever is there. Returns what was there, to be
@@ -149,7 +166,10 @@ impl FdTable {
             _ => None,
         };
         let picked: Vec<usize> = inner.places.iter().enumerate().filter_map(picked).collect();
-        picked.into_iter().filter_map(|at| inner.put(at, Place::Free)).collect()
+        picked
+            .into_iter()
+            .filter_map(|at| inner.put(at, Place::Free))
+            .collect()
     }
 
     /// All open descriptors, by number.
@@ -204,7 +224,10 @@ impl Reservation {
 
     /// Makes it open. The last step of a call: nothing may fail afterwards.
     pub fn fill(mut self, file: Arc<File>, close_on_exec: CloseOnExec) -> Fd {
-        let entry = FdEntry { file, close_on_exec: close_on_exec == CloseOnExec::Yes };
+        let entry = FdEntry {
+            file,
+            close_on_exec: close_on_exec == CloseOnExec::Yes,
+        };
         if let Ok(at) = index(self.fd) {
             self.table.inner.lock().put(at, Place::Open(entry));
         }

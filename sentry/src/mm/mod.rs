@@ -35,7 +35,10 @@ impl Mm {
     /// Empty memory.
     pub fn new(platform: &dyn Platform, file: &MemoryFile) -> Result<Arc<Self>, Errno> {
         let space = platform.new_address_space().map_err(|_| ENOMEM)?;
-        Ok(Arc::new(Mm { file: file.clone(), space }))
+        Ok(Arc::new(Mm {
+            file: file.clone(),
+            space,
+        }))
     }
 
     /// The platform's side of it.
@@ -52,6 +55,9 @@ impl Mm {
 
     /// Resolves a fault of application code.
     pub fn handle_fault(&self, _addr: UserAddr, _access: Prot) -> Result<(), BadAccess> {
-        Err(BadAccess { signal: 11, code: 1 })
+        Err(BadAccess {
+            signal: 11,
+            code: 1,
+        })
     }
 }

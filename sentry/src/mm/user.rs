@@ -60,14 +60,22 @@ impl Mm {
     }
 
     /// `count` values. The caller has bounded `count`.
-    pub fn read_slice<T: FromBytes + IntoBytes + Clone>(&self, at: UserPtr<T>, count: usize) -> Result<Vec<T>, Errno> {
+    pub fn read_slice<T: FromBytes + IntoBytes + Clone>(
+        &self,
+        at: UserPtr<T>,
+        count: usize,
+    ) -> Result<Vec<T>, Errno> {
         let mut values = vec![T::new_zeroed(); count];
         self.read_bytes(at.addr(), values.as_mut_slice().as_mut_bytes())?;
         Ok(values)
     }
 
     /// Stores several values.
-    pub fn write_slice<T: IntoBytes + Immutable>(&self, at: UserPtr<T>, values: &[T]) -> Result<(), Errno> {
+    pub fn write_slice<T: IntoBytes + Immutable>(
+        &self,
+        at: UserPtr<T>,
+        values: &[T],
+    ) -> Result<(), Errno> {
         self.write_bytes(at.addr(), values.as_bytes())
     }
 
@@ -79,7 +87,11 @@ impl Mm {
 
     /// The 32-bit word at `addr` (4-byte aligned, else `EINVAL`) as an atomic; faulted in
     /// for writing.
-    pub fn with_u32<R>(&self, _addr: UserAddr, _f: impl FnOnce(&AtomicU32) -> R) -> Result<R, Errno> {
+    pub fn with_u32<R>(
+        &self,
+        _addr: UserAddr,
+        _f: impl FnOnce(&AtomicU32) -> R,
+    ) -> Result<R, Errno> {
         Err(EFAULT)
     }
 

@@ -21,7 +21,10 @@ pub struct TaskSignals {
 
 impl TaskSignals {
     pub(crate) fn new() -> Self {
-        TaskSignals { blocked: AtomicU64::new(0), pending: Mutex::new(Level::Signals, Vec::new()) }
+        TaskSignals {
+            blocked: AtomicU64::new(0),
+            pending: Mutex::new(Level::Signals, Vec::new()),
+        }
     }
 
     /// The blocked signals; bit 0 is signal 1.
@@ -37,6 +40,8 @@ pub struct GroupSignals {
 
 impl GroupSignals {
     pub(crate) fn new() -> Self {
-        GroupSignals { pending: Mutex::new(Level::Signals, Vec::new()) }
+        GroupSignals {
+            pending: Mutex::new(Level::Signals, Vec::new()),
+        }
     }
 }

@@ -73,7 +73,10 @@ mod held {
     pub(super) fn acquire(level: Level, pair: bool) {
         HELD.with_borrow_mut(|held| {
             if let Some(&top) = held.iter().max() {
-                assert!(top < level || (pair && top == level), "lock order: {level:?} taken while {top:?} is held");
+                assert!(
+                    top < level || (pair && top == level),
+                    "lock order: {level:?} taken while {top:?} is held"
+                );
             }
             held.push(level);
         });
@@ -115,28 +118,43 @@ pub struct MutexGuard<'a, T> {
 impl<T> Mutex<T> {
     /// A new mutex.
     pub const fn new(level: Level, value: T) -> Self {
-        Mutex { level, inner: parking_lot::Mutex::new(value) }
+        Mutex {
+            level,
+            inner: parking_lot::Mutex::new(value),
+        }
     }
 
     /// Waits for the lock.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         held::acquire(self.level, false);
-        MutexGuard { level: self.level, inner: self.inner.lock() }
+        MutexGuard {
+            level: self.level,
+            inner: self.inner.lock(),
+        }
     }
 
     /// The lock, if it is free.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         let inner = self.inner.try_lock()?;
         held::acquire(self.level, true);
-        Some(MutexGuard { level: self.level, inner })
+        Some(MutexGuard {
+            level: self.level,
+            inner,
+        })
     }
 }
 
 /// Locks two mutexes of one level, in the order of their addresses. They must differ.
-pub fn lock_both<'a, T>(a: &'a Mutex<T>, b: &'a Mutex<T>) -> (MutexGuard<'a, T>, MutexGuard<'a, T>) {
+pub fn lock_both<'a, T>(
+    a: &'a Mutex<T>,
+    b: &'a Mutex<T>,
+) -> (MutexGuard<'a, T>, MutexGuard<'a, T>) {
     let second = |mutex: &'a Mutex<T>| {
         held::acquire(mutex.level, true);
-        MutexGuard { level: mutex.level, inner: mutex.inner.lock() }
+        MutexGuard {
+            level: mutex.level,
+            inner: mutex.inner.lock(),
+        }
     };
     if std::ptr::from_ref(a) < std::ptr::from_ref(b) {
         let first = a.lock();
@@ -176,7 +194,10 @@ pub struct Slot<T> {
 impl<T: Clone> Slot<T> {
     /// A new slot.
     pub const fn new(level: Level, value: T) -> Self {
-        Slot { level, inner: parking_lot::RwLock::new(value) }
+        Slot {
+            level,
+            inner: parking_lot::RwLock::new(value),
+        }
     }
 
     /// The value now.

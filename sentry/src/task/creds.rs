@@ -65,13 +65,21 @@ impl UserIds {
     /// All four the same.
     #[must_use]
     pub const fn all(id: u32) -> Self {
-        UserIds { real: id, effective: id, saved: id, fs: id }
+        UserIds {
+            real: id,
+            effective: id,
+            saved: id,
+            fs: id,
+        }
     }
 }
 
 /// Who a task acts as.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-#[allow(missing_docs, reason = "named as in credentials(7) and capabilities(7)")]
+#[allow(
+    missing_docs,
+    reason = "named as in credentials(7) and capabilities(7)"
+)]
 pub struct Credentials {
     pub uid: UserIds,
     pub gid: UserIds,

@@ -28,7 +28,13 @@ impl Current {
     pub fn new(task: Arc<Task>, mm: Arc<Mm>, regs: Regs, context: Box<dyn Context>) -> Self {
         task.parker().bind();
         task.set_interrupt(Some(context.interrupter()));
-        Current { task, mm, regs, context, own: super::own::OwnState::default() }
+        Current {
+            task,
+            mm,
+            regs,
+            context,
+            own: super::own::OwnState::default(),
+        }
     }
 
     /// The task as others see it.

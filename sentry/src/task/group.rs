@@ -1,7 +1,7 @@
 //! Processes: groups of threads that share signals, children and an end.
 
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Weak};
 
 use super::{Pid, Task};
 use crate::signal::{GroupSignals, SignalHandlers};
@@ -35,7 +35,11 @@ pub(crate) struct GroupState {
 impl ThreadGroup {
     /// A process without threads, in its parent's process group and session.
     #[must_use]
-    pub fn new(pid: Pid, parent: Option<&Arc<ThreadGroup>>, handlers: Arc<SignalHandlers>) -> Arc<Self> {
+    pub fn new(
+        pid: Pid,
+        parent: Option<&Arc<ThreadGroup>>,
+        handlers: Arc<SignalHandlers>,
+    ) -> Arc<Self> {
         Arc::new(ThreadGroup {
             pid,
             signals: GroupSignals::new(),

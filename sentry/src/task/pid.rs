@@ -30,7 +30,11 @@ impl Default for PidTable {
         PidTable {
             inner: Mutex::new(
                 Level::TaskSet,
-                Inner { last: 0, tasks: BTreeMap::new(), groups: BTreeMap::new() },
+                Inner {
+                    last: 0,
+                    tasks: BTreeMap::new(),
+                    groups: BTreeMap::new(),
+                },
             ),
         }
     }
@@ -41,10 +45,16 @@ impl PidTable {
     pub fn allocate(&self) -> Pid {
         let mut inner = self.inner.lock();
         loop {
-            inner.last = if inner.last >= MAX { FIRST_AGAIN } else { inner.last + 1 };
+            inner.last = if inner.last >= MAX {
+                FIRST_AGAIN
+            } else {
+                inner.last + 1
+            };
             let pid = inner.last;
             let in_use = |group: &Weak<ThreadGroup>| {
-                group.upgrade().is_some_and(|g| g.pid == pid || g.pgid() == pid || g.sid() == pid)
+                group
+                    .upgrade()
+                    .is_some_and(|g| g.pid == pid || g.pgid() == pid || g.sid() == pid)
             };
             if !inner.tasks.contains_key(&pid) && !inner.groups.values().any(in_use) {
                 return pid;
@@ -56,7 +66,10 @@ impl PidTable {
     pub fn insert(&self, task: &Arc<Task>) {
         let mut inner = self.inner.lock();
         inner.tasks.insert(task.tid, Arc::downgrade(task));
-        inner.groups.entry(task.group.pid).or_insert_with(|| Arc::downgrade(&task.group));
+        inner
+            .groups
+            .entry(task.group.pid)
+            .or_insert_with(|| Arc::downgrade(&task.group));
     }
 
     /// Takes a thread out.
@@ -81,7 +94,12 @@ impl PidTable {
 
     /// All processes, zombies included, by rising number.
     pub fn groups(&self) -> Vec<Arc<ThreadGroup>> {
-        self.inner.lock().groups.values().filter_map(Weak::upgrade).collect()
+        self.inner
+            .lock()
+            .groups
+            .values()
+            .filter_map(Weak::upgrade)
+            .collect()
     }
 
     /// Number of living threads.

@@ -80,13 +80,27 @@ impl Dentry {
     /// The root of a file system.
     #[must_use]
     pub fn root(inode: InodeRef) -> Arc<Self> {
-        Self::with_place(inode, Place { parent: None, name: b"/"[..].into(), deleted: false })
+        Self::with_place(
+            inode,
+            Place {
+                parent: None,
+                name: b"/"[..].into(),
+                deleted: false,
+            },
+        )
     }
 
     /// A dentry that only names an anonymous file.
     #[must_use]
     pub fn anonymous(inode: InodeRef, name: &str) -> Arc<Self> {
-        Self::with_place(inode, Place { parent: None, name: name.as_bytes().into(), deleted: false })
+        Self::with_place(
+            inode,
+            Place {
+                parent: None,
+                name: name.as_bytes().into(),
+                deleted: false,
+            },
+        )
     }
 
     pub(crate) fn with_place(inode: InodeRef, place: Place) -> Arc<Self> {

@@ -145,7 +145,13 @@ pub trait FileOps: Send + Sync + 'static {
     }
 
     /// ioctl(2). What is common to all files (FIONBIO, FIOCLEX …) was dealt with.
-    fn ioctl(&self, task: &mut Current, file: &Arc<File>, command: u32, argument: u64) -> SysResult {
+    fn ioctl(
+        &self,
+        task: &mut Current,
+        file: &Arc<File>,
+        command: u32,
+        argument: u64,
+    ) -> SysResult {
         Err(ENOTTY.into())
     }
 

@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use syscalls::errno::{EINVAL, ENODATA, ENODEV, ENOSYS, ENOTDIR, ENOTTY, EOPNOTSUPP, EPERM, EXDEV};
 use syscalls::Errno;
+use syscalls::errno::{EINVAL, ENODATA, ENODEV, ENOSYS, ENOTDIR, ENOTTY, EOPNOTSUPP, EPERM, EXDEV};
 
 use super::{Attr, DeviceNumber, FileKind, FileName, FileOps, Location, Mode, OpenMode, SetAttr};
 use crate::mm::Mappable;
@@ -201,7 +201,9 @@ pub struct Attachments {
 
 impl Default for Attachments {
     fn default() -> Self {
-        Attachments { slots: crate::sync::Mutex::new(crate::sync::Level::Leaf, Vec::new()) }
+        Attachments {
+            slots: crate::sync::Mutex::new(crate::sync::Level::Leaf, Vec::new()),
+        }
     }
 }
 
@@ -209,7 +211,10 @@ impl Attachments {
     /// The attachment of type `T`, made by `make` if there is none.
     pub fn get_or<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
         let mut slots = self.slots.lock();
-        if let Some(found) = slots.iter().find_map(|slot| slot.clone().downcast::<T>().ok()) {
+        if let Some(found) = slots
+            .iter()
+            .find_map(|slot| slot.clone().downcast::<T>().ok())
+        {
             return found;
         }
         let made = Arc::new(make());
@@ -220,7 +225,9 @@ impl Attachments {
     /// The attachment of type `T`.
     pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         let slots = self.slots.lock();
-        slots.iter().find_map(|slot| slot.clone().downcast::<T>().ok())
+        slots
+            .iter()
+            .find_map(|slot| slot.clone().downcast::<T>().ok())
     }
 
     /// Removes the attachment of type `T`.
@@ -287,7 +294,11 @@ impl SuperBlock {
         // Anonymous devices have major number 0.
         let minor = NEXT.fetch_add(1, Ordering::Relaxed);
         let dev = DeviceNumber { major: 0, minor }.to_raw();
-        Arc::new(SuperBlock { dev, fs, source: source.into() })
+        Arc::new(SuperBlock {
+            dev,
+            fs,
+            source: source.into(),
+        })
     }
 }
 

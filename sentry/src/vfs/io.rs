@@ -32,8 +32,14 @@ struct Cursor {
 impl Cursor {
     fn over(segments: &[Segment]) -> Self {
         // Callers keep the sum below MAX_RW_COUNT; saturation is for safety's sake.
-        let left = segments.iter().fold(0usize, |sum, s| sum.saturating_add(s.len));
-        Cursor { segment: 0, inside: 0, left }
+        let left = segments
+            .iter()
+            .fold(0usize, |sum, s| sum.saturating_add(s.len));
+        Cursor {
+            segment: 0,
+            inside: 0,
+            left,
+        }
     }
 
     /// The next stretch of guest memory of at most `len` bytes, skipping empty segments.
@@ -48,7 +54,10 @@ impl Cursor {
                 continue;
             }
             let addr = segment.addr.add(self.inside as u64).ok()?;
-            return Some(Segment { addr, len: here.min(len) });
+            return Some(Segment {
+                addr,
+                len: here.min(len),
+            });
         }
         None
     }
@@ -69,7 +78,9 @@ fn pieces(
 ) -> Result<usize, Errno> {
     let mut done = 0;
     while done < len {
-        let Some(piece) = cursor.next(segments, len - done) else { break };
+        let Some(piece) = cursor.next(segments, len - done) else {
+            break;
+        };
         match copy(piece, done) {
             Ok(()) => {
                 cursor.advance(piece.len);
@@ -92,14 +103,23 @@ impl<'a> Sink<'a> {
     /// Guest buffers.
     #[must_use]
     pub fn guest(mm: &'a Mm, segments: &'a [Segment]) -> Self {
-        Sink { memory: Memory::Guest { mm, segments }, cursor: Cursor::over(segments) }
+        Sink {
+            memory: Memory::Guest { mm, segments },
+            cursor: Cursor::over(segments),
+        }
     }
 
     /// A buffer of the kernel's own.
     #[must_use]
     pub fn kernel(buf: &'a mut [u8]) -> Self {
-        let cursor = Cursor { left: buf.len(), ..Cursor::default() };
-        Sink { memory: Memory::Kernel(buf), cursor }
+        let cursor = Cursor {
+            left: buf.len(),
+            ..Cursor::default()
+        };
+        Sink {
+            memory: Memory::Kernel(buf),
+            cursor,
+        }
     }
 
     /// Bytes that still fit.
@@ -112,12 +132,16 @@ impl<'a> Sink<'a> {
     pub fn write(&mut self, src: &[u8]) -> Result<usize, Errno> {
         let len = src.len().min(self.cursor.left);
         match &mut self.memory {
-            Memory::Guest { mm, segments } => pieces(&mut self.cursor, segments, len, |to, done| {
-                mm.write_bytes(to.addr, src.get(done..done + to.len).ok_or(EFAULT)?)
-            }),
+            Memory::Guest { mm, segments } => {
+                pieces(&mut self.cursor, segments, len, |to, done| {
+                    mm.write_bytes(to.addr, src.get(done..done + to.len).ok_or(EFAULT)?)
+                })
+            }
             Memory::Kernel(buf) => {
                 let at = self.cursor.inside;
-                let (Some(dst), Some(src)) = (buf.get_mut(at..at + len), src.get(..len)) else { return Err(EINVAL) };
+                let (Some(dst), Some(src)) = (buf.get_mut(at..at + len), src.get(..len)) else {
+                    return Err(EINVAL);
+                };
                 dst.copy_from_slice(src);
                 self.cursor.advance(len);
                 Ok(len)
@@ -127,12 +151,19 @@ impl<'a> Sink<'a> {
 
     /// Appends `len` bytes from `offset` in the memory file (page-cache pages on which
     /// the caller holds references); returns how much fitted.
-    pub fn write_pages(&mut self, file: &platform::MemoryFile, offset: u64, len: usize) -> Result<usize, Errno> {
+    pub fn write_pages(
+        &mut self,
+        file: &platform::MemoryFile,
+        offset: u64,
+        len: usize,
+    ) -> Result<usize, Errno> {
         let len = len.min(self.cursor.left);
         match &mut self.memory {
-            Memory::Guest { mm, segments } => pieces(&mut self.cursor, segments, len, |to, done| {
-                mm.write_from_file(to.addr, offset + done as u64, to.len)
-            }),
+            Memory::Guest { mm, segments } => {
+                pieces(&mut self.cursor, segments, len, |to, done| {
+                    mm.write_from_file(to.addr, offset + done as u64, to.len)
+                })
+            }
             Memory::Kernel(buf) => {
                 let at = self.cursor.inside;
                 file.read(offset, buf.get_mut(at..at + len).ok_or(EINVAL)?)?;
@@ -146,9 +177,9 @@ impl<'a> Sink<'a> {
     pub fn write_zeros(&mut self, len: usize) -> Result<usize, Errno> {
         let len = len.min(self.cursor.left);
         match &mut self.memory {
-            Memory::Guest { mm, segments } => {
-                pieces(&mut self.cursor, segments, len, |to, _| mm.zero_bytes(to.addr, to.len))
-            }
+            Memory::Guest { mm, segments } => pieces(&mut self.cursor, segments, len, |to, _| {
+                mm.zero_bytes(to.addr, to.len)
+            }),
             Memory::Kernel(buf) => {
                 let at = self.cursor.inside;
                 buf.get_mut(at..at + len).ok_or(EINVAL)?.fill(0);
@@ -169,14 +200,23 @@ impl<'a> Source<'a> {
     /// Guest buffers.
     #[must_use]
     pub fn guest(mm: &'a Mm, segments: &'a [Segment]) -> Self {
-        Source { memory: Memory::Guest { mm, segments }, cursor: Cursor::over(segments) }
+        Source {
+            memory: Memory::Guest { mm, segments },
+            cursor: Cursor::over(segments),
+        }
     }
 
     /// A buffer of the kernel's own.
     #[must_use]
     pub fn kernel(buf: &'a [u8]) -> Self {
-        let cursor = Cursor { left: buf.len(), ..Cursor::default() };
-        Source { memory: Memory::Kernel(buf), cursor }
+        let cursor = Cursor {
+            left: buf.len(),
+            ..Cursor::default()
+        };
+        Source {
+            memory: Memory::Kernel(buf),
+            cursor,
+        }
     }
 
     /// Bytes left.
@@ -189,12 +229,16 @@ impl<'a> Source<'a> {
     pub fn read(&mut self, dst: &mut [u8]) -> Result<usize, Errno> {
         let len = dst.len().min(self.cursor.left);
         match &mut self.memory {
-            Memory::Guest { mm, segments } => pieces(&mut self.cursor, segments, len, |from, done| {
-                mm.read_bytes(from.addr, dst.get_mut(done..done + from.len).ok_or(EFAULT)?)
-            }),
+            Memory::Guest { mm, segments } => {
+                pieces(&mut self.cursor, segments, len, |from, done| {
+                    mm.read_bytes(from.addr, dst.get_mut(done..done + from.len).ok_or(EFAULT)?)
+                })
+            }
             Memory::Kernel(buf) => {
                 let at = self.cursor.inside;
-                let (Some(src), Some(dst)) = (buf.get(at..at + len), dst.get_mut(..len)) else { return Err(EINVAL) };
+                let (Some(src), Some(dst)) = (buf.get(at..at + len), dst.get_mut(..len)) else {
+                    return Err(EINVAL);
+                };
                 dst.copy_from_slice(src);
                 self.cursor.advance(len);
                 Ok(len)
@@ -204,12 +248,19 @@ impl<'a> Source<'a> {
 
     /// Takes up to `len` bytes into the memory file at `offset` (pages on which the
     /// caller holds references); returns how many.
-    pub fn read_pages(&mut self, file: &platform::MemoryFile, offset: u64, len: usize) -> Result<usize, Errno> {
+    pub fn read_pages(
+        &mut self,
+        file: &platform::MemoryFile,
+        offset: u64,
+        len: usize,
+    ) -> Result<usize, Errno> {
         let len = len.min(self.cursor.left);
         match &mut self.memory {
-            Memory::Guest { mm, segments } => pieces(&mut self.cursor, segments, len, |from, done| {
-                mm.read_to_file(from.addr, offset + done as u64, from.len)
-            }),
+            Memory::Guest { mm, segments } => {
+                pieces(&mut self.cursor, segments, len, |from, done| {
+                    mm.read_to_file(from.addr, offset + done as u64, from.len)
+                })
+            }
             Memory::Kernel(buf) => {
                 let at = self.cursor.inside;
                 file.write(offset, buf.get(at..at + len).ok_or(EINVAL)?)?;

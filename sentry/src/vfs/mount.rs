@@ -72,7 +72,10 @@ impl Mount {
     /// Its root as a location.
     #[must_use]
     pub fn root_location(self: &Arc<Self>) -> Location {
-        Location { mount: self.clone(), dentry: self.root.clone() }
+        Location {
+            mount: self.clone(),
+            dentry: self.root.clone(),
+        }
     }
 }
 

@@ -28,7 +28,10 @@ impl Deadline {
     /// Time left; `None` once it has passed.
     #[must_use]
     pub fn left(self) -> Option<Duration> {
-        self.0.checked_sub(now_monotonic()).filter(|&ns| ns > 0).map(Duration::from_nanos)
+        self.0
+            .checked_sub(now_monotonic())
+            .filter(|&ns| ns > 0)
+            .map(Duration::from_nanos)
     }
 }
 

@@ -8,6 +8,7 @@ mod queue;
 use bitflags::bitflags;
 
 pub use block::Deadline;
+pub(crate) use block::Parker;
 pub use queue::{Registration, WaitQueue, Wake};
 
 bitflags! {

@@ -63,12 +63,20 @@ impl WaitQueue {
 
     fn insert(&self, waker: Arc<dyn Wake>, mask: Ready, exclusive: bool) -> Registration {
         let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
-        self.0.entries.lock().push(Entry { id, mask: mask | Ready::ALWAYS, exclusive, waker });
+        self.0.entries.lock().push(Entry {
+            id,
+            mask: mask | Ready::ALWAYS,
+            exclusive,
+            waker,
+        });
         self.0.waiters.fetch_add(1, Ordering::Relaxed);
         // Pairs with the fence in `notify`: either the notifier sees this waiter, or the
         // waiter's next look at the object sees what the notifier did.
         fence(Ordering::SeqCst);
-        Registration { queue: self.clone(), id }
+        Registration {
+            queue: self.clone(),
+            id,
+        }
     }
 
     /// Tells the waiters that asked for something in `ready`. Call it after the object
@@ -82,7 +90,8 @@ impl WaitQueue {
         let wakers: Vec<_> = {
             let entries = self.0.entries.lock();
             let hit = entries.iter().filter(|e| e.mask.intersects(ready));
-            let chosen = hit.filter(|e| !e.exclusive || !std::mem::replace(&mut told_exclusive, true));
+            let chosen =
+                hit.filter(|e| !e.exclusive || !std::mem::replace(&mut told_exclusive, true));
             chosen.map(|e| e.waker.clone()).collect()
         };
         for waker in wakers {
@@ -109,7 +118,10 @@ impl Drop for Registration {
     fn drop(&mut self) {
         let removed = {
             let mut entries = self.queue.0.entries.lock();
-            entries.iter().position(|e| e.id == self.id).map(|at| entries.remove(at))
+            entries
+                .iter()
+                .position(|e| e.id == self.id)
+                .map(|at| entries.remove(at))
         };
         if removed.is_some() {
             self.queue.0.waiters.fetch_sub(1, Ordering::Relaxed);

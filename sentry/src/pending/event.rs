@@ -1,0 +1,41 @@
+//! Calls of the area "event" without an implementation yet: delete a name when its `impl Run` exists.
+
+use syscalls::{Run, SysResult, call};
+
+use super::pending;
+use crate::task::Current;
+
+pending! {
+    Poll
+    Select
+    Pselect6
+    Ppoll
+    Pipe
+    Pipe2
+    EpollCreate
+    EpollWait
+    EpollCtl
+    EpollPwait
+    EpollPwait2
+    EpollCreate1
+    Eventfd
+    Eventfd2
+    Signalfd
+    Signalfd4
+    TimerfdCreate
+    TimerfdSettime
+    TimerfdGettime
+    InotifyInit
+    InotifyAddWatch
+    InotifyRmWatch
+    InotifyInit1
+    Splice
+    Tee
+    Vmsplice
+    IoSetup
+    IoDestroy
+    IoGetevents
+    IoSubmit
+    IoCancel
+    IoPgetevents
+}

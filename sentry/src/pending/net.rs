@@ -1,0 +1,27 @@
+//! Calls of the area "net" without an implementation yet: delete a name when its `impl Run` exists.
+
+use syscalls::{Run, SysResult, call};
+
+use super::pending;
+use crate::task::Current;
+
+pending! {
+    Socket
+    Connect
+    Accept
+    Sendto
+    Recvfrom
+    Sendmsg
+    Recvmsg
+    Shutdown
+    Bind
+    Listen
+    Getsockname
+    Getpeername
+    Socketpair
+    Setsockopt
+    Getsockopt
+    Accept4
+    Recvmmsg
+    Sendmmsg
+}

@@ -1,0 +1,48 @@
+//! Calls of the area "time" without an implementation yet: delete a name when its `impl Run` exists.
+
+use syscalls::{Run, SysResult, call};
+
+use super::pending;
+use crate::task::Current;
+
+pending! {
+    Nanosleep
+    Getitimer
+    Alarm
+    Setitimer
+    Gettimeofday
+    Time
+    TimerCreate
+    TimerSettime
+    TimerGettime
+    TimerGetoverrun
+    TimerDelete
+    ClockGettime
+    ClockGetres
+    ClockNanosleep
+    Adjtimex
+    ClockAdjtime
+    Futex
+    FutexWaitv
+    FutexWake
+    FutexWait
+    FutexRequeue
+    Shmget
+    Shmat
+    Shmctl
+    Shmdt
+    Semget
+    Semop
+    Semctl
+    Semtimedop
+    Msgget
+    Msgsnd
+    Msgrcv
+    Msgctl
+    MqOpen
+    MqUnlink
+    MqTimedsend
+    MqTimedreceive
+    MqNotify
+    MqGetsetattr
+}

@@ -232,10 +232,10 @@ mod tests {
             let b = inner.lock();
             assert_eq!(*a + *b, 3);
         }
-        let wrong = std::panic::catch_unwind(|| {
+        let wrong = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let _b = inner.lock();
             let _a = outer.lock();
-        });
+        }));
         assert_eq!(wrong.is_err(), cfg!(debug_assertions));
     }
 

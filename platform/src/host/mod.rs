@@ -1,1 +1,6 @@
-//! placeholder
+//! A safe face of the few host facilities that need unsafe calls.
+
+pub mod futex;
+mod shared;
+
+pub use shared::SharedRegion;

@@ -1,0 +1,379 @@
+//! Starts a program in namespaces of its own, with exactly the descriptors it is given.
+//!
+//! The child stops at a gate before it runs the program, so that the parent can write its
+//! id maps ([`Parked::pid`]) and then [`Parked::release`] it. If the parent ends before,
+//! the gate closes and the child ends too.
+//!
+//! Between clone and execve the child makes plain system calls on memory that was prepared
+//! before: it is safe to start programs from a process with threads.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::errno::Errno;
+use nix::sched::CloneFlags;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+use super::caps::{self, Caps};
+
+/// A program to start.
+pub struct Program<'a> {
+    /// The executable file; read or path access.
+    pub executable: BorrowedFd<'a>,
+    /// Arguments, the name first.
+    pub args: Vec<CString>,
+    /// Environment, `NAME=value`.
+    pub env: Vec<CString>,
+    /// Descriptor `i` of the program is `fds[i]`. It has no other.
+    pub fds: Vec<BorrowedFd<'a>>,
+    /// Namespaces to make, as `CLONE_NEW…` flags.
+    pub namespaces: CloneFlags,
+    /// Who it runs as, in the ids of the new user namespace.
+    pub identity: Identity,
+    /// Capabilities (in the new user namespace) that survive execve.
+    pub keep: Caps,
+    /// Makes descriptor `n` the controlling terminal of a new session.
+    pub terminal: Option<RawFd>,
+    /// Signals that stay blocked in the program; all others are unblocked.
+    pub blocked: nix::sys::signal::SigSet,
+}
+
+/// User and groups of a program.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity {
+    /// User id in the program's user namespace.
+    pub uid: u32,
+    /// Group id there.
+    pub gid: u32,
+    /// Supplementary groups stay as they are where the namespace cannot change them.
+    pub keep_groups: bool,
+}
+
+/// A started child that waits for [`Parked::release`].
+pub struct Parked {
+    child: Child,
+    gate: OwnedFd,
+}
+
+/// A running child.
+pub struct Child {
+    pid: i32,
+    pidfd: OwnedFd,
+    failure: OwnedFd,
+}
+
+impl Parked {
+    /// The child's process id, as the caller sees it.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.child.pid
+    }
+
+    /// Lets the child run its program.
+    pub fn release(self) -> nix::Result<Child> {
+        nix::unistd::write(&self.gate, &[0])?;
+        Ok(self.child)
+    }
+}
+
+impl Child {
+    /// The child's process id, as the caller sees it.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Readable when the child has ended; pidfd_open(2).
+    #[must_use]
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Why the program could not be run: for a child that ended at once. The text names the
+    /// step that failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<(&'static str, Errno)> {
+        let mut report = [0; 8];
+        let flags = nix::sys::socket::MsgFlags::MSG_DONTWAIT;
+        match nix::sys::socket::recv(self.failure.as_raw_fd(), &mut report, flags) {
+            Ok(8) => {}
+            _ => return None,
+        }
+        let [a, b, c, d, e, f, g, h] = report;
+        let step = u32::from_ne_bytes([a, b, c, d]);
+        let errno = Errno::from_raw(i32::from_ne_bytes([e, f, g, h]));
+        let step = usize::try_from(step).ok().and_then(|i| STEPS.get(i))?;
+        Some((step, errno))
+    }
+}
+
+const STEPS: [&str; 7] = [
+    "wait for the parent",
+    "place descriptors",
+    "take the controlling terminal",
+    "drop groups",
+    "change user and group",
+    "keep capabilities",
+    "execute",
+];
+
+#[derive(Clone, Copy)]
+#[repr(u32)]
+enum Step {
+    Gate,
+    Descriptors,
+    Terminal,
+    Groups,
+    Identity,
+    Caps,
+    Execute,
+}
+
+/// Starts `program`; it waits for [`Parked::release`].
+pub fn spawn(program: &Program<'_>) -> nix::Result<Parked> {
+    let (gate, child_gate) = socketpair(
+        AddressFamily::Unix,
+        SockType::SeqPacket,
+        None,
+        SockFlag::SOCK_CLOEXEC,
+    )?;
+    let prepared = Prepared::new(program, child_gate.as_fd());
+    let mut pidfd: c_int = -1;
+    let flags = program.namespaces.bits() | libc::CLONE_PIDFD;
+    let args = libc::clone_args {
+        flags: u64::from(flags.cast_unsigned()),
+        pidfd: ptr::from_mut(&mut pidfd).addr() as u64,
+        child_tid: 0,
+        parent_tid: 0,
+        exit_signal: u64::from(libc::SIGCHLD.cast_unsigned()),
+        stack: 0,
+        stack_size: 0,
+        tls: 0,
+        set_tid: 0,
+        set_tid_size: 0,
+        cgroup: 0,
+    };
+    // SAFETY: without CLONE_VM the child has its own copy of everything. It runs nothing but
+    // `Prepared::child`, which makes system calls only and never returns.
+    let pid = unsafe {
+        libc::syscall(
+            libc::SYS_clone3,
+            ptr::from_ref(&args),
+            size_of::<libc::clone_args>(),
+        )
+    };
+    match Errno::result(pid)? {
+        0 => prepared.child(),
+        pid => {
+            // SAFETY: clone3 succeeded and stored a new descriptor, which nobody else owns.
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            let failure = gate.try_clone().map_err(|error| errno_of(&error))?;
+            let pid = i32::try_from(pid).unwrap_or(-1);
+            let child = Child {
+                pid,
+                pidfd,
+                failure,
+            };
+            Ok(Parked { child, gate })
+        }
+    }
+}
+
+fn errno_of(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+/// Everything the child needs, laid out before the clone.
+struct Prepared<'a> {
+    executable: RawFd,
+    argv: Vec<*const c_char>,
+    envp: Vec<*const c_char>,
+    fds: Vec<RawFd>,
+    gate: RawFd,
+    identity: Identity,
+    keep: Caps,
+    terminal: Option<RawFd>,
+    blocked: libc::sigset_t,
+    _program: &'a Program<'a>,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(program: &'a Program<'a>, gate: BorrowedFd<'_>) -> Self {
+        let pointers = |strings: &[CString]| {
+            let mut list: Vec<_> = strings.iter().map(|s| s.as_ptr()).collect();
+            list.push(ptr::null());
+            list
+        };
+        Prepared {
+            executable: program.executable.as_raw_fd(),
+            argv: pointers(&program.args),
+            envp: pointers(&program.env),
+            fds: program.fds.iter().map(AsRawFd::as_raw_fd).collect(),
+            gate: gate.as_raw_fd(),
+            identity: program.identity,
+            keep: program.keep,
+            terminal: program.terminal,
+            blocked: *program.blocked.as_ref(),
+            _program: program,
+        }
+    }
+
+    /// The child's life until its program runs.
+    fn child(&self) -> ! {
+        let count = c_int::try_from(self.fds.len()).unwrap_or(c_int::MAX - 2);
+        let (gate, executable) = (count, count + 1);
+        let (step, errno) = match self.place_descriptors(gate, executable) {
+            Ok(()) => self.after_placing(gate, executable),
+            Err(errno) => (Step::Descriptors, errno),
+        };
+        let mut report = [0; 8];
+        report[..4].copy_from_slice(&(step as u32).to_ne_bytes());
+        report[4..].copy_from_slice(&(errno as i32).to_ne_bytes());
+        // SAFETY: the buffer is 8 bytes long; a failed write changes nothing.
+        unsafe { libc::write(gate, report.as_ptr().cast::<c_void>(), 8) };
+        // SAFETY: ends this process only.
+        unsafe { libc::_exit(126) }
+    }
+
+    /// Closes all but the program's descriptors (`0..gate`), the gate and the executable.
+    fn place_descriptors(&self, gate: RawFd, executable: RawFd) -> Result<(), Errno> {
+        // First out of the way, so that no placing overwrites a source.
+        let above = |fd: RawFd| -> Result<RawFd, Errno> {
+            // SAFETY: duplicates a descriptor number; touches no memory.
+            let new = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, executable + 1) };
+            Errno::result(new)
+        };
+        // SAFETY: replaces descriptors of this child, which uses none but those placed here.
+        let place = |from: RawFd, to: RawFd, flags: c_int| {
+            Errno::result(unsafe { libc::dup3(from, to, flags) }).map(drop)
+        };
+        if self.fds.len() > MAX_FDS {
+            return Err(Errno::EMFILE);
+        }
+        let high_gate = above(self.gate)?;
+        let high_executable = above(self.executable)?;
+        let mut moved = [0; MAX_FDS];
+        for (slot, &fd) in moved.iter_mut().zip(&self.fds) {
+            *slot = above(fd)?;
+        }
+        for (target, &fd) in (0..gate).zip(&moved) {
+            place(fd, target, 0)?;
+        }
+        place(high_gate, gate, libc::O_CLOEXEC)?;
+        place(high_executable, executable, libc::O_CLOEXEC)?;
+        // SAFETY: as for `place`.
+        let closed = unsafe {
+            libc::syscall(
+                libc::SYS_close_range,
+                c_long::from(executable) + 1,
+                c_long::from(c_int::MAX),
+                0,
+            )
+        };
+        Errno::result(closed).map(drop)
+    }
+
+    fn after_placing(&self, gate: RawFd, executable: RawFd) -> (Step, Errno) {
+        let mut byte = 0u8;
+        // SAFETY: one byte of this frame.
+        let read = unsafe { libc::read(gate, ptr::from_mut(&mut byte).cast::<c_void>(), 1) };
+        match Errno::result(read) {
+            Ok(1) => {}
+            // The parent is gone: end quietly.
+            Ok(_) => return (Step::Gate, Errno::EPIPE),
+            Err(errno) => return (Step::Gate, errno),
+        }
+        if let Err(errno) = self.take_terminal() {
+            return (Step::Terminal, errno);
+        }
+        if let Err(errno) = self.drop_groups() {
+            return (Step::Groups, errno);
+        }
+        if let Err(errno) = self.change_identity() {
+            return (Step::Identity, errno);
+        }
+        if let Err(errno) = caps::keep_across_execve(self.keep) {
+            return (Step::Caps, errno);
+        }
+        // SAFETY: the set is initialised, the old one is not asked for.
+        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const self.blocked, ptr::null_mut()) };
+        // SAFETY: NULL-terminated arrays of NUL-terminated strings, all owned by `_program`.
+        unsafe {
+            libc::syscall(
+                libc::SYS_execveat,
+                executable,
+                c"".as_ptr(),
+                self.argv.as_ptr(),
+                self.envp.as_ptr(),
+                libc::AT_EMPTY_PATH,
+            )
+        };
+        (Step::Execute, Errno::last())
+    }
+
+    fn take_terminal(&self) -> Result<(), Errno> {
+        let Some(fd) = self.terminal else {
+            return Ok(());
+        };
+        // SAFETY: takes no argument.
+        Errno::result(unsafe { libc::setsid() })?;
+        // SAFETY: the argument is a number (do not steal the terminal of another session).
+        Errno::result(unsafe { libc::ioctl(fd, libc::TIOCSCTTY, 0) }).map(drop)
+    }
+
+    fn drop_groups(&self) -> Result<(), Errno> {
+        if self.identity.keep_groups {
+            return Ok(());
+        }
+        // SAFETY: an empty list needs no memory. The raw call, because the C library's
+        // wrapper talks to threads that the child does not have.
+        Errno::result(unsafe { libc::syscall(libc::SYS_setgroups, 0, ptr::null::<u32>()) })
+            .map(drop)
+    }
+
+    fn change_identity(&self) -> Result<(), Errno> {
+        let Identity { uid, gid, .. } = self.identity;
+        // SAFETY: numbers only; the raw call for the reason above.
+        Errno::result(unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) })?;
+        // SAFETY: as above.
+        Errno::result(unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) }).map(drop)
+    }
+}
+
+/// The most descriptors that a program can be given.
+pub const MAX_FDS: usize = 64;
+
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The descriptors `0..count` that [`spawn`] gave this program, now its own and closed on
+/// execve. To be called once, first thing in main; later calls and missing descriptors fail
+/// with `EBADF`.
+pub fn take_inherited(count: usize) -> nix::Result<Vec<OwnedFd>> {
+    if TAKEN.swap(true, Ordering::Relaxed) || count > MAX_FDS {
+        return Err(Errno::EBADF);
+    }
+    let count = RawFd::try_from(count).map_err(|_| Errno::EBADF)?;
+    // Check all before owning any: an OwnedFd of a closed descriptor must not exist.
+    for fd in 0..count {
+        // SAFETY: sets a flag of a descriptor, if there is one; touches no memory.
+        Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    }
+    // SAFETY: each is open (checked), and ours alone: this runs once, before the program
+    // has opened anything, on the numbers that its parent filled.
+    let own = |fd| unsafe { OwnedFd::from_raw_fd(fd) };
+    Ok((0..count).map(own).collect())
+}
+
+/// The executable of this process, to be started again.
+pub fn own_executable() -> nix::Result<OwnedFd> {
+    const SELF: &CStr = c"/proc/self/exe";
+    nix::fcntl::open(
+        SELF,
+        nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_CLOEXEC,
+        nix::sys::stat::Mode::empty(),
+    )
+}

@@ -7,6 +7,8 @@
 pub mod config;
 mod dispatch;
 pub mod fd;
+pub mod fs;
+
 pub mod kernel;
 pub mod mm;
 mod pending;

@@ -16,8 +16,8 @@ pub use attr::{Attr, DeviceNumber, FileKind, Mode, SetAttr, SetTime, Timestamp};
 pub use dentry::{Dentry, FileName, Location};
 pub use file::{DirEntry, DirSink, File, FileOps, OpenMode, SeekFrom};
 pub use inode::{
-    FileSystem, FsInfo, Inode, InodeRef, LinkTarget, NewNode, Owner, RenameMode, SuperBlock,
-    XattrMode,
+    Attachments, FileSystem, FsInfo, Inode, InodeRef, LinkTarget, NewNode, Owner, RenameMode,
+    SuperBlock, XattrMode,
 };
 pub use io::{Sink, Source};
 pub use mount::{Mount, MountFlags, MountNamespace};

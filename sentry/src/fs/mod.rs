@@ -1,0 +1,4 @@
+//! File systems. Siblings share one shape: `mod.rs` (the instance), `inode.rs`, `file.rs`.
+
+pub mod page_cache;
+pub mod tmpfs;

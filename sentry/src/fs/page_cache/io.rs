@@ -1,0 +1,260 @@
+//! Reads, writes and mappings through the cache.
+
+use platform::Pages;
+use platform::memfile::Fill;
+use syscalls::Errno;
+use syscalls::errno::{EFAULT, EFBIG, EIO};
+
+use super::{Inner, MAX_FILE_SIZE, PAGE, PageCache, pages_for};
+use crate::mm::Mappable;
+use crate::vfs::{Sink, Source};
+
+/// At most this many pages are looked up, read or allocated in one step of a larger one.
+const STEP: u64 = 256;
+
+/// What stands at a page number.
+enum Found {
+    Resident(Pages),
+    /// Zeros, this many pages at most.
+    Hole(u64),
+}
+
+fn bytes(len: u64) -> Result<usize, Errno> {
+    usize::try_from(len).map_err(|_| EFBIG)
+}
+
+impl PageCache {
+    /// Reads from `pos` until `dst` is full or the file ends.
+    pub fn read(&self, dst: &mut Sink<'_>, pos: u64) -> Result<usize, Errno> {
+        let mut done = 0usize;
+        loop {
+            let at = pos.saturating_add(done as u64);
+            let size = self.size();
+            if at >= size || dst.remaining() == 0 {
+                return Ok(done);
+            }
+            let want = (size - at).min(dst.remaining() as u64);
+            match self.read_some(dst, at, want) {
+                Ok(0) => return Ok(done),
+                Ok(n) => done += n,
+                Err(_) if done > 0 => return Ok(done),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Copies out of one run, or of one hole.
+    fn read_some(&self, dst: &mut Sink<'_>, at: u64, want: u64) -> Result<usize, Errno> {
+        let inside = at % PAGE;
+        match self.find(at / PAGE, pages_for(inside + want).min(STEP))? {
+            Found::Resident(pages) => {
+                let len = want.min(pages.count() * PAGE - inside);
+                dst.write_pages(&self.file, pages.offset() + inside, bytes(len)?)
+            }
+            Found::Hole(count) => dst.write_zeros(bytes(want.min(count * PAGE - inside))?),
+        }
+    }
+
+    /// What stands at `index`, read in if it has to be.
+    fn find(&self, index: u64, max: u64) -> Result<Found, Errno> {
+        {
+            let inner = self.inner.lock();
+            if let Some(pages) = inner.map.get(index, max) {
+                return Ok(Found::Resident(pages));
+            }
+            if self.backing.is_none() {
+                let next = inner.map.next_present(index).unwrap_or(u64::MAX);
+                return Ok(Found::Hole(max.min(next - index)));
+            }
+        }
+        self.fill(index, max).map(Found::Resident)
+    }
+
+    /// Reads absent pages from the backing: a stretch of read-ahead from `index` on.
+    /// Returns references on at most `max` of them.
+    fn fill(&self, index: u64, max: u64) -> Result<Pages, Errno> {
+        let backing = self.backing.as_ref().ok_or(EIO)?;
+        loop {
+            let (count, generation) = {
+                let inner = self.inner.lock();
+                if let Some(pages) = inner.map.get(index, max) {
+                    return Ok(pages);
+                }
+                let ahead = backing.read_ahead(index).max(max).min(STEP);
+                let end = pages_for(inner.size).max(index + 1);
+                let next = inner.map.next_present(index).unwrap_or(u64::MAX);
+                (ahead.min(end - index).min(next - index), inner.generation)
+            };
+            let pages = self.file.allocate(count, Fill::Dirty)?;
+            backing.read(index, &pages)?;
+            let mut inner = self.inner.lock();
+            // Somebody wrote back and dropped, or cut off, what was read: it may be old.
+            if inner.generation != generation {
+                continue;
+            }
+            insert_absent(&mut inner, index, pages);
+            if let Some(pages) = inner.map.get(index, max) {
+                return Ok(pages);
+            }
+        }
+    }
+
+    /// Writes all of `src` at `pos` and grows the file as needed. A short count tells
+    /// that memory, space or the guest's buffer ended early. The caller serialises writers.
+    pub fn write(&self, src: &mut Source<'_>, pos: u64) -> Result<usize, Errno> {
+        let mut done = 0usize;
+        while src.remaining() > 0 {
+            let at = pos.saturating_add(done as u64);
+            if at >= MAX_FILE_SIZE {
+                return if done > 0 { Ok(done) } else { Err(EFBIG) };
+            }
+            let want = (src.remaining() as u64).min(MAX_FILE_SIZE - at);
+            match self.write_some(src, at, want) {
+                Ok(0) => break,
+                Ok(n) => done += n,
+                Err(_) if done > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_some(&self, src: &mut Source<'_>, at: u64, want: u64) -> Result<usize, Errno> {
+        let (index, inside) = (at / PAGE, at % PAGE);
+        let max = pages_for(inside + want).min(STEP);
+        // Pages that are overwritten whole need not be read first.
+        let whole = inside == 0 && want >= PAGE;
+        let whole_pages = if whole { (want / PAGE).min(max) } else { 0 };
+        let pages = self.pages_to_write(index, max, whole_pages)?;
+        let len = want.min(pages.count() * PAGE - inside);
+        let copied = src.read_pages(&self.file, pages.offset() + inside, bytes(len)?)?;
+        let mut inner = self.inner.lock();
+        let end = at + copied as u64;
+        if copied > 0 {
+            inner.size = inner.size.max(end);
+            if self.backing.is_some() {
+                inner.dirty.insert(index, pages_for(end));
+            }
+        }
+        Ok(copied)
+    }
+
+    /// Resident pages from `index` on. Absent ones are read in, or made, zeroed.
+    fn pages_to_write(&self, index: u64, max: u64, whole: u64) -> Result<Pages, Errno> {
+        let absent = {
+            let inner = self.inner.lock();
+            if let Some(pages) = inner.map.get(index, max) {
+                return Ok(pages);
+            }
+            let end = pages_for(inner.size);
+            let next = inner.map.next_present(index).unwrap_or(u64::MAX);
+            let gap = max.min(next - index);
+            // With a backing, only what lies beyond its end or is overwritten whole need
+            // not be read.
+            if self.backing.is_none() || index >= end {
+                gap
+            } else {
+                whole.min(gap)
+            }
+        };
+        if absent == 0 {
+            return self.fill(index, 1);
+        }
+        // Zeroed also where it will be overwritten: the guest's buffer may fault half-way.
+        let made = self.allocate(absent)?;
+        let mut inner = self.inner.lock();
+        let unused = insert_absent(&mut inner, index, made);
+        let pages = inner.map.get(index, max).ok_or(EIO);
+        drop(inner);
+        self.discharge(unused);
+        pages
+    }
+
+    /// As long a run of zeroed pages as can be had, at most `count`.
+    fn allocate(&self, count: u64) -> Result<Pages, Errno> {
+        if self.charge(count).is_ok() {
+            match self.file.allocate(count, Fill::Zero) {
+                Ok(pages) => return Ok(pages),
+                Err(error) => {
+                    self.discharge(count);
+                    if count == 1 {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        self.charge(1)?;
+        self.file
+            .allocate(1, Fill::Zero)
+            .inspect_err(|_| self.discharge(1))
+    }
+
+    /// fallocate(2) without a backing: gives every page of `from..to` bytes a place.
+    pub fn reserve(&self, from: u64, to: u64) -> Result<(), Errno> {
+        let mut index = from / PAGE;
+        let end = pages_for(to);
+        while index < end {
+            index += self
+                .pages_to_write(index, (end - index).min(STEP), 0)?
+                .count();
+        }
+        Ok(())
+    }
+
+    /// Makes the file at least `size` bytes long.
+    pub fn grow(&self, size: u64) {
+        let mut inner = self.inner.lock();
+        inner.size = inner.size.max(size);
+    }
+}
+
+/// Puts `pages` at `index` where nothing is yet; returns how many found their place taken.
+fn insert_absent(inner: &mut Inner, index: u64, pages: Pages) -> u64 {
+    let mut unused = 0;
+    let mut at = index;
+    let mut rest = Some(pages);
+    while let Some(mut run) = rest.take() {
+        let end = at + run.count();
+        let present_to = inner.map.next_absent(at).min(end);
+        let skip = present_to - at;
+        if skip == run.count() {
+            unused += skip;
+            break;
+        }
+        if skip > 0 {
+            let tail = run.split_off(skip);
+            unused += skip;
+            at = present_to;
+            rest = Some(tail);
+            continue;
+        }
+        let gap = inner.map.next_present(at).unwrap_or(u64::MAX).min(end) - at;
+        if gap < run.count() {
+            rest = Some(run.split_off(gap));
+        }
+        inner.map.insert(at, run);
+        at += gap;
+    }
+    unused
+}
+
+impl Mappable for PageCache {
+    fn pages(&self, index: u64, max: u64, write: bool) -> Result<Pages, Errno> {
+        let end = pages_for(self.size());
+        if index >= end {
+            return Err(EFAULT);
+        }
+        let max = max.min(end - index).min(STEP);
+        let pages = match self.find(index, max)? {
+            Found::Resident(pages) => pages,
+            Found::Hole(count) => self.pages_to_write(index, count, 0)?,
+        };
+        if write && self.backing.is_some() {
+            let mut inner = self.inner.lock();
+            let last = index + pages.count();
+            inner.dirty.insert(index, last);
+            inner.write_mapped.insert(index, last);
+        }
+        Ok(pages)
+    }
+}

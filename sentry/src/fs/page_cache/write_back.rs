@@ -1,0 +1,91 @@
+//! Dirty pages to the backing.
+
+use platform::Pages;
+use syscalls::Errno;
+
+use super::{PAGE, PageCache};
+
+/// Written at once, at most, pages.
+const CHUNK: u64 = 256;
+
+impl PageCache {
+    /// True if something would be written by [`Self::write_back`].
+    pub fn is_dirty(&self) -> bool {
+        !self.inner.lock().dirty.is_empty()
+    }
+
+    /// Writes everything dirty. What could not be written stays dirty, and the first
+    /// error is returned after trying the rest.
+    pub fn write_back(&self) -> Result<(), Errno> {
+        let Some(backing) = self.backing.clone() else {
+            return Ok(());
+        };
+        let mut result = Ok(());
+        for (first, end) in self.take_dirty() {
+            let mut index = first;
+            while index < end {
+                let Some((pages, len)) = self.to_write(index, end) else {
+                    break;
+                };
+                let count = pages.count();
+                if let Err(error) = backing.write(index * PAGE, pages.offset(), len) {
+                    self.inner.lock().dirty.insert(index, index + count);
+                    result = result.and(Err(error));
+                }
+                index += count;
+            }
+        }
+        result
+    }
+
+    /// The dirty ranges, which count as clean from now on: who writes again marks again.
+    /// Pages under a writable mapping cannot be told apart and stay dirty.
+    fn take_dirty(&self) -> Vec<(u64, u64)> {
+        let mut inner = self.inner.lock();
+        let ranges = inner.dirty.iter().collect();
+        inner.dirty = inner.write_mapped.clone();
+        inner.generation += 1;
+        ranges
+    }
+
+    /// The next resident run of `index..end` and its bytes inside the file.
+    fn to_write(&self, index: u64, end: u64) -> Option<(Pages, u64)> {
+        let inner = self.inner.lock();
+        let pages = inner.map.get(index, (end - index).min(CHUNK))?;
+        let len = inner
+            .size
+            .checked_sub(index * PAGE)?
+            .min(pages.count() * PAGE);
+        (len > 0).then_some((pages, len))
+    }
+
+    /// No writable shared mapping is left: pages can become clean again.
+    pub fn no_writable_mappings(&self) {
+        self.inner.lock().write_mapped = super::RangeSet::default();
+    }
+
+    /// Drops clean pages, to be read again when needed (memory pressure, shared trees
+    /// whose file changed outside). Returns pages dropped. Mapped ones stay mapped where
+    /// they are; new reads see the backing.
+    pub fn drop_clean(&self) -> u64 {
+        let dropped = {
+            let mut inner = self.inner.lock();
+            if self.backing.is_none() {
+                return 0;
+            }
+            inner.generation += 1;
+            let mut keep: Vec<(u64, u64)> = inner.dirty.iter().collect();
+            keep.push((u64::MAX, u64::MAX));
+            let mut from = 0;
+            let mut dropped = Vec::new();
+            for (start, end) in keep {
+                dropped.extend(inner.map.remove(from, start));
+                from = end;
+            }
+            dropped
+        };
+        let count = dropped.iter().map(Pages::count).sum();
+        self.forget(dropped);
+        count
+    }
+}

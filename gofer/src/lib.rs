@@ -19,10 +19,14 @@
 //! So a thread may forget a handle while another receives it.
 #![forbid(unsafe_code)]
 
+pub mod client;
+pub mod server;
 mod types;
+pub mod wire;
 
+pub use client::Client;
 pub use types::attr::{Attr, FileType, Owner, SetAttr, SetTime, Time};
 pub use types::dir::{Detail, DirEntry, DirPage};
 pub use types::handle::{Access, Handle, Segment, TreeId, Walked};
-pub use types::mode::{FallocateMode, Rename, Seek, XattrMode};
+pub use types::mode::{FallocateMode, Fsync, Rename, Seek, XattrMode};
 pub use types::statfs::StatFs;

@@ -69,6 +69,6 @@ pub struct Segment {
     /// Offset in the memory file.
     pub mem_offset: u64,
     /// Length; a request's segments together carry at most
-    /// what the client allows.
+    /// [`Client::MAX_TRANSFER`](crate::Client::MAX_TRANSFER).
     pub len: u64,
 }

@@ -33,6 +33,15 @@ pub enum Seek {
     Hole,
 }
 
+/// How much an fsync covers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fsync {
+    /// Data and all attributes, fsync(2).
+    All,
+    /// Data and what is needed to read it, fdatasync(2).
+    Data,
+}
+
 bitflags! {
     /// What is done with a range of a file, fallocate(2). Bits and their combinations as Linux has them.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::errno::Errno;
+use crate::errno::{EINVAL, Errno};
 use crate::uaddr::{UserAddr, UserCStr, UserPtr};
 
 /// The longest string or buffer prefix that a trace shows, bytes.
@@ -14,6 +14,17 @@ pub const TRACE_LIMIT: usize = 64;
 pub trait TraceMem {
     /// Copies bytes at `addr` into `buf`; returns how many could be read.
     fn peek(&self, addr: UserAddr, buf: &mut [u8]) -> usize;
+}
+
+/// No memory at all.
+#[cfg(test)]
+pub(crate) struct NoMem;
+
+#[cfg(test)]
+impl TraceMem for NoMem {
+    fn peek(&self, _: UserAddr, _: &mut [u8]) -> usize {
+        0
+    }
 }
 
 /// A typed argument of a system call.
@@ -75,6 +86,23 @@ impl<T> Arg for Unchecked<T> {
     }
 }
 
+/// A `flags` argument that has no flags yet: anything but zero is `EINVAL`, before all
+/// other checks. `T` is how wide Linux reads it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoFlags<T = u32>(std::marker::PhantomData<fn() -> T>);
+
+impl<T: Arg + Into<u64>> Arg for NoFlags<T> {
+    fn decode(raw: u64) -> Result<Self, Errno> {
+        match T::decode(raw)?.into() {
+            0 => Ok(NoFlags(std::marker::PhantomData)),
+            _ => Err(EINVAL.why("flags that do not exist")),
+        }
+    }
+    fn show(&self, out: &mut dyn Write, _: &dyn TraceMem) -> fmt::Result {
+        out.write_str("0")
+    }
+}
+
 macro_rules! int_args {
     ($($ty:ty),*) => {$(
         impl Arg for $ty {
@@ -89,7 +117,7 @@ macro_rules! int_args {
         }
     )*};
 }
-int_args!(i32, u32, i64, u64, usize);
+int_args!(u16, i32, u32, i64, u64, usize);
 
 impl Arg for Fd {
     fn decode(raw: u64) -> Result<Self, Errno> {

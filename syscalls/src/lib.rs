@@ -5,11 +5,12 @@
 pub mod abi;
 pub mod arg;
 pub mod errno;
+pub mod flags;
 mod stop;
 pub mod table;
 mod uaddr;
 
-pub use arg::{Arg, Fd, TraceMem, Unchecked};
+pub use arg::{Arg, Fd, NoFlags, TraceMem, Unchecked};
 pub use errno::Errno;
 pub use stop::{Restart, Stop, SysResult};
 pub use table::{Call, Level, Row, Run, TABLE, call};

@@ -8,6 +8,7 @@ pub mod aio;
 pub mod fs;
 pub mod futex;
 pub mod ipc;
+pub mod mm;
 pub mod net;
 pub mod sched;
 pub mod signal;

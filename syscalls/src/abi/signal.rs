@@ -1,6 +1,7 @@
 //! Signals, signal(7).
 
 use super::layout;
+use crate::flags::flags;
 use crate::uaddr::UserAddr;
 
 layout! {
@@ -39,5 +40,27 @@ layout! {
         /// Whom, with `SIGEV_THREAD_ID`.
         pub tid: i32,
         pub pad: [i32; 11],
+    }
+}
+
+flags! {
+    /// `sa_flags`, sigaction(2).
+    pub struct SigactionFlags: u64, "SA_", kept {
+        NOCLDSTOP = 0x1;
+        NOCLDWAIT = 0x2;
+        SIGINFO = 0x4;
+        UNSUPPORTED = 0x400;
+        EXPOSE_TAGBITS = 0x800;
+        RESTORER = 0x0400_0000;
+        ONSTACK = 0x0800_0000;
+        RESTART = 0x1000_0000;
+        NODEFER = 0x4000_0000;
+        RESETHAND = 0x8000_0000;
+    }
+
+    /// signalfd(2).
+    pub struct SignalfdFlags: u32, "SFD_", refused {
+        NONBLOCK = 0o4000;
+        CLOEXEC = 0o2_000_000;
     }
 }

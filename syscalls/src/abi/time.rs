@@ -1,6 +1,7 @@
 //! Clocks and timers, time(7).
 
 use super::layout;
+use crate::flags::{flags, numbers};
 
 layout! {
     /// Seconds and nanoseconds, timespec(3type).
@@ -75,3 +76,50 @@ layout! {
         pub pad3: [i32; 11],
     }
 }
+
+numbers! {
+    /// Clocks, clock_gettime(2). Negative numbers name a process's or thread's
+    /// processor time or a clock device.
+    pub const CLOCKS: i32 {
+        CLOCK_REALTIME = 0;
+        CLOCK_MONOTONIC = 1;
+        CLOCK_PROCESS_CPUTIME_ID = 2;
+        CLOCK_THREAD_CPUTIME_ID = 3;
+        CLOCK_MONOTONIC_RAW = 4;
+        CLOCK_REALTIME_COARSE = 5;
+        CLOCK_MONOTONIC_COARSE = 6;
+        CLOCK_BOOTTIME = 7;
+        CLOCK_REALTIME_ALARM = 8;
+        CLOCK_BOOTTIME_ALARM = 9;
+        CLOCK_TAI = 11;
+    }
+
+    /// `which` of setitimer(2).
+    pub const INTERVAL_TIMERS: i32 {
+        ITIMER_REAL = 0;
+        ITIMER_VIRTUAL = 1;
+        ITIMER_PROF = 2;
+    }
+}
+
+flags! {
+    /// timer_settime(2) and clock_nanosleep(2).
+    pub struct TimerFlags: u32, "TIMER_", ignored {
+        ABSTIME = 1;
+    }
+
+    /// timerfd_create(2).
+    pub struct TimerfdFlags: u32, "TFD_", refused {
+        NONBLOCK = 0o4000;
+        CLOEXEC = 0o2_000_000;
+    }
+
+    /// timerfd_settime(2).
+    pub struct TimerfdSetFlags: u32, "TFD_TIMER_", refused {
+        ABSTIME = 1;
+        CANCEL_ON_SET = 2;
+    }
+}
+
+/// Clock ticks per second in times(2) and /proc.
+pub const USER_HZ: u64 = 100;

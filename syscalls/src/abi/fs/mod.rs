@@ -1,10 +1,18 @@
 //! Files: attributes, paths, directory entries, readiness.
 
+mod file;
+mod inotify;
+mod mount;
+mod open;
 mod poll;
 mod stat;
 
-pub use poll::{EpollEvent, PollFd, SigsetArg};
-pub use stat::{Stat, Statfs, Statx, StatxTimestamp, Ustat};
+pub use file::*;
+pub use inotify::*;
+pub use mount::*;
+pub use open::*;
+pub use poll::*;
+pub use stat::*;
 
 use super::layout;
 use crate::uaddr::UserAddr;

@@ -2,6 +2,7 @@
 
 use crate::abi::layout;
 use crate::abi::time::Timespec;
+use crate::flags::flags;
 
 layout! {
     /// Attributes of a file, stat(2).
@@ -89,5 +90,45 @@ layout! {
         pub fname: [u8; 6],
         pub fpack: [u8; 6],
         pub pad1: u32,
+    }
+}
+
+flags! {
+    /// Which fields are asked for and given, statx(2).
+    pub struct StatxMask: u32, "STATX_", ignored {
+        ALL = 0xfff;
+        BASIC_STATS = 0x7ff;
+        TYPE = 0x1;
+        MODE = 0x2;
+        NLINK = 0x4;
+        UID = 0x8;
+        GID = 0x10;
+        ATIME = 0x20;
+        MTIME = 0x40;
+        CTIME = 0x80;
+        INO = 0x100;
+        SIZE = 0x200;
+        BLOCKS = 0x400;
+        BTIME = 0x800;
+        MNT_ID = 0x1000;
+        DIOALIGN = 0x2000;
+        MNT_ID_UNIQUE = 0x4000;
+        SUBVOL = 0x8000;
+        WRITE_ATOMIC = 0x1_0000;
+        /// `EINVAL` when asked for.
+        RESERVED = 0x8000_0000, "STATX__RESERVED";
+    }
+
+    /// `stx_attributes`, statx(2).
+    pub struct StatxAttributes: u64, "STATX_ATTR_", kept {
+        COMPRESSED = 0x4;
+        IMMUTABLE = 0x10;
+        APPEND = 0x20;
+        NODUMP = 0x40;
+        ENCRYPTED = 0x800;
+        AUTOMOUNT = 0x1000;
+        MOUNT_ROOT = 0x2000;
+        VERITY = 0x10_0000;
+        DAX = 0x20_0000;
     }
 }

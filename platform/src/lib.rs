@@ -17,6 +17,7 @@ pub mod memfile;
 pub mod process;
 pub mod ptrace;
 pub mod seccomp;
+mod usercopy;
 
 use std::sync::Arc;
 

@@ -129,8 +129,7 @@ pub fn effective() -> nix::Result<u64> {
     };
     let mut data = [Data::default(); 2];
     // SAFETY: version 3 writes two data structures and may write the header.
-    let result =
-        unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) };
+    let result = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) };
     Errno::result(result)?;
     let [low, high] = data;
     Ok(u64::from(low.effective) | u64::from(high.effective) << 32)

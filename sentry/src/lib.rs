@@ -10,6 +10,7 @@ pub mod fd;
 pub mod fs;
 
 pub mod kernel;
+pub mod loader;
 pub mod mm;
 mod pending;
 pub mod signal;

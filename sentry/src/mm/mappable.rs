@@ -3,6 +3,8 @@
 use platform::Pages;
 use syscalls::Errno;
 
+use super::Mappings;
+
 /// Something with pages, for mmap(2) and for reads through the page cache.
 pub trait Mappable: Send + Sync {
     /// Pages from page number `index` on, at least one and at most `max`, read in from
@@ -10,4 +12,20 @@ pub trait Mappable: Send + Sync {
     /// holes are filled and the pages count as dirty. `Err` beyond the end: the
     /// application gets SIGBUS.
     fn pages(&self, index: u64, max: u64, write: bool) -> Result<Pages, Errno>;
+
+    /// Who maps it. Whoever takes pages out of the file, cuts it off or writes it back
+    /// says so there.
+    fn mappings(&self) -> &Mappings;
+
+    /// How many pages one write through a shared mapping may fill and make dirty at
+    /// once. More than 1 only where that costs nothing but memory (tmpfs).
+    fn write_around(&self) -> u64 {
+        1
+    }
+
+    /// Whether page `index` is in memory, mincore(2).
+    fn is_resident(&self, index: u64) -> bool {
+        let _ = index;
+        true
+    }
 }

@@ -4,7 +4,9 @@
 //! it, and tells the platform's address space. The kernel reads and writes guest memory
 //! only here, through its own mapping of the memory file.
 
+mod limits;
 mod mappable;
+mod mappings;
 mod user;
 
 use std::sync::Arc;
@@ -13,13 +15,18 @@ use platform::{AddressSpace, MemoryFile, Platform, Prot};
 use syscalls::errno::{EFAULT, ENOMEM, Errno};
 use syscalls::{UserAddr, UserPtr};
 
+use crate::sync::{Level, Slot};
+
+pub use limits::Limits;
 pub use mappable::Mappable;
+pub use mappings::{Mappings, PrivateCopies};
 pub use user::{FutexKey, Sharing};
 
 /// Memory of one or more tasks.
 pub struct Mm {
     file: MemoryFile,
     space: Arc<dyn AddressSpace>,
+    limits: Slot<Limits>,
 }
 
 /// A fault that the application has to be told about.
@@ -38,6 +45,7 @@ impl Mm {
         Ok(Arc::new(Mm {
             file: file.clone(),
             space,
+            limits: Slot::new(Level::Leaf, Limits::default()),
         }))
     }
 
@@ -52,6 +60,15 @@ impl Mm {
     pub fn file(&self) -> &MemoryFile {
         &self.file
     }
+
+    /// The limits that mmap(2), brk(2), mlock(2) and stack growth obey from now on.
+    pub fn set_limits(&self, limits: Limits) {
+        self.limits.set(limits);
+    }
+
+    fn invalidate(&self, _: &Mappings, _: u64, _: u64, _: PrivateCopies) {}
+
+    fn write_protect(&self, _: &Mappings, _: u64, _: u64) {}
 
     /// Resolves a fault of application code.
     pub fn handle_fault(&self, _addr: UserAddr, _access: Prot) -> Result<(), BadAccess> {

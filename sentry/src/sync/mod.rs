@@ -144,6 +144,90 @@ impl<T> Mutex<T> {
     }
 }
 
+/// A reader-writer lock of one level. One thread never reads twice at once.
+#[derive(Debug)]
+pub struct RwLock<T> {
+    level: Level,
+    inner: parking_lot::RwLock<T>,
+}
+
+/// Shared access to what a [`RwLock`] protects.
+pub struct ReadGuard<'a, T> {
+    level: Level,
+    inner: parking_lot::RwLockReadGuard<'a, T>,
+}
+
+/// Sole access to what a [`RwLock`] protects.
+pub struct WriteGuard<'a, T> {
+    level: Level,
+    inner: parking_lot::RwLockWriteGuard<'a, T>,
+}
+
+impl<T> RwLock<T> {
+    /// A new lock.
+    pub const fn new(level: Level, value: T) -> Self {
+        RwLock {
+            level,
+            inner: parking_lot::RwLock::new(value),
+        }
+    }
+
+    /// Waits until nobody writes.
+    pub fn read(&self) -> ReadGuard<'_, T> {
+        held::acquire(self.level, false);
+        ReadGuard {
+            level: self.level,
+            inner: self.inner.read(),
+        }
+    }
+
+    /// Waits until nobody reads or writes.
+    pub fn write(&self) -> WriteGuard<'_, T> {
+        held::acquire(self.level, false);
+        WriteGuard {
+            level: self.level,
+            inner: self.inner.write(),
+        }
+    }
+
+    /// The value; nobody else can have the lock.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.inner.get_mut()
+    }
+}
+
+impl<T> Drop for ReadGuard<'_, T> {
+    fn drop(&mut self) {
+        held::release(self.level);
+    }
+}
+
+impl<T> Deref for ReadGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T> Drop for WriteGuard<'_, T> {
+    fn drop(&mut self) {
+        held::release(self.level);
+    }
+}
+
+impl<T> Deref for WriteGuard<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T> DerefMut for WriteGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.inner
+    }
+}
+
 /// Locks two mutexes of one level, in the order of their addresses. They must differ.
 pub fn lock_both<'a, T>(
     a: &'a Mutex<T>,

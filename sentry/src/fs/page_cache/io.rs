@@ -6,7 +6,7 @@ use syscalls::Errno;
 use syscalls::errno::{EFAULT, EFBIG, EIO};
 
 use super::{Inner, MAX_FILE_SIZE, PAGE, PageCache, pages_for};
-use crate::mm::Mappable;
+use crate::mm::{Mappable, Mappings};
 use crate::vfs::{Sink, Source};
 
 /// At most this many pages are looked up, read or allocated in one step of a larger one.
@@ -256,5 +256,17 @@ impl Mappable for PageCache {
             inner.write_mapped.insert(index, last);
         }
         Ok(pages)
+    }
+
+    fn mappings(&self) -> &Mappings {
+        &self.mappings
+    }
+
+    fn write_around(&self) -> u64 {
+        if self.backing.is_some() { 1 } else { 16 }
+    }
+
+    fn is_resident(&self, index: u64) -> bool {
+        self.inner.lock().map.next_present(index) == Some(index)
     }
 }

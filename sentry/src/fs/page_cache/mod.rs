@@ -19,6 +19,7 @@ use platform::{MemoryFile, Pages};
 use syscalls::Errno;
 use syscalls::errno::{ENOSPC, EOVERFLOW};
 
+use crate::mm::{Mappings, PrivateCopies};
 use crate::sync::{Level, Mutex};
 pub use pages::PageMap;
 pub use ranges::RangeSet;
@@ -85,6 +86,7 @@ pub struct PageCache {
     file: MemoryFile,
     backing: Option<Arc<dyn Backing>>,
     quota: Option<Arc<Quota>>,
+    mappings: Mappings,
     pub(super) inner: Mutex<Inner>,
 }
 
@@ -126,6 +128,7 @@ impl PageCache {
             file,
             backing,
             quota,
+            mappings: Mappings::new(),
             inner: Mutex::new(Level::PageCache, inner),
         }
     }
@@ -160,6 +163,7 @@ impl PageCache {
     /// ftruncate(2): what is cut off reads as zeros should the file grow again. The
     /// backing, if any, is told by the caller.
     pub fn resize(&self, size: u64) {
+        let keep = pages_for(size);
         let dropped = {
             let mut inner = self.inner.lock();
             let shrinks = size < inner.size;
@@ -168,7 +172,6 @@ impl PageCache {
                 return;
             }
             inner.generation += 1;
-            let keep = pages_for(size);
             let inside = size % PAGE;
             if inside != 0
                 && let Some(page) = inner.map.get(keep - 1, 1)
@@ -181,6 +184,8 @@ impl PageCache {
             inner.write_mapped.remove(keep, u64::MAX);
             inner.map.remove(keep, u64::MAX)
         };
+        self.mappings
+            .invalidate(keep, u64::MAX, PrivateCopies::Drop);
         self.forget(dropped);
     }
 
@@ -218,6 +223,7 @@ impl PageCache {
                 Vec::new()
             }
         };
+        self.mappings.invalidate(first, last, PrivateCopies::Keep);
         self.forget(dropped);
         Ok(())
     }

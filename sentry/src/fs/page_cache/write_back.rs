@@ -4,6 +4,7 @@ use platform::Pages;
 use syscalls::Errno;
 
 use super::{PAGE, PageCache};
+use crate::mm::PrivateCopies;
 
 /// Written at once, at most, pages.
 const CHUNK: u64 = 256;
@@ -65,8 +66,7 @@ impl PageCache {
     }
 
     /// Drops clean pages, to be read again when needed (memory pressure, shared trees
-    /// whose file changed outside). Returns pages dropped. Mapped ones stay mapped where
-    /// they are; new reads see the backing.
+    /// whose file changed outside). Returns pages dropped.
     pub fn drop_clean(&self) -> u64 {
         let dropped = {
             let mut inner = self.inner.lock();
@@ -85,6 +85,9 @@ impl PageCache {
             dropped
         };
         let count = dropped.iter().map(Pages::count).sum();
+        if count > 0 {
+            self.mappings.invalidate(0, u64::MAX, PrivateCopies::Keep);
+        }
         self.forget(dropped);
         count
     }

@@ -1,7 +1,10 @@
-//! What a sandbox is started with. The command line makes it from an OCI configuration.
+//! What a sandbox is started with. The command line makes it from an OCI configuration
+//! and passes it to the Sentry's process in a serialised form.
+
+use serde::{Deserialize, Serialize};
 
 /// A sandbox.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Config {
     /// uname(2)'s nodename.
     pub hostname: Vec<u8>,
@@ -26,7 +29,7 @@ pub struct Config {
 }
 
 /// The root file system.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RootConfig {
     /// Which of the Gofer's trees.
     pub tree: u32,
@@ -37,7 +40,7 @@ pub struct RootConfig {
 }
 
 /// A mount.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MountConfig {
     /// Where, absolute, inside the root.
     pub destination: Vec<u8>,
@@ -50,7 +53,7 @@ pub struct MountConfig {
 }
 
 /// What is mounted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MountSource {
     /// A tree of the Gofer (bind mounts). A single file if the tree's root is one.
     Gofer {
@@ -60,6 +63,8 @@ pub enum MountSource {
         name: String,
         /// Nobody else writes it: attributes and absence may be cached.
         exclusive: bool,
+        /// Writes go to memory and are gone at the end, as with [`RootConfig::overlay`].
+        overlay: bool,
     },
     /// A file system of the kernel's own: "tmpfs", "proc", "sysfs", "devpts", "mqueue",
     /// "cgroup", "cgroup2", "devtmpfs".
@@ -70,7 +75,7 @@ pub enum MountSource {
 }
 
 /// A process to start.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ProcessConfig {
     /// argv; the program is looked up in PATH of `env` as execvpe(3) does.
     pub args: Vec<Vec<u8>>,
@@ -97,7 +102,7 @@ pub struct ProcessConfig {
 }
 
 /// capabilities(7).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "named as in capabilities(7)")]
 pub struct CapabilityConfig {
     pub bounding: u64,

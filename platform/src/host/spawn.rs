@@ -349,23 +349,24 @@ pub const MAX_FDS: usize = 64;
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// The descriptors `0..count` that [`spawn`] gave this program, now its own and closed on
-/// execve. To be called once, first thing in main; later calls and missing descriptors fail
-/// with `EBADF`.
-pub fn take_inherited(count: usize) -> nix::Result<Vec<OwnedFd>> {
-    if TAKEN.swap(true, Ordering::Relaxed) || count > MAX_FDS {
+/// The descriptors that [`spawn`] gave this program, in their order: now its own, and closed
+/// on execve. To be called once, first thing in main; later calls fail with `EBADF`.
+pub fn take_inherited() -> nix::Result<Vec<OwnedFd>> {
+    if TAKEN.swap(true, Ordering::Relaxed) {
         return Err(Errno::EBADF);
     }
-    let count = RawFd::try_from(count).map_err(|_| Errno::EBADF)?;
-    // Check all before owning any: an OwnedFd of a closed descriptor must not exist.
-    for fd in 0..count {
+    let mut fds = Vec::new();
+    for fd in (0..).take(MAX_FDS) {
         // SAFETY: sets a flag of a descriptor, if there is one; touches no memory.
-        Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+        let result = unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+        if result == -1 {
+            break;
+        }
+        // SAFETY: it is open (checked), and ours alone: this runs once, before the program
+        // has opened anything, on the numbers that its parent filled without a gap.
+        fds.push(unsafe { OwnedFd::from_raw_fd(fd) });
     }
-    // SAFETY: each is open (checked), and ours alone: this runs once, before the program
-    // has opened anything, on the numbers that its parent filled.
-    let own = |fd| unsafe { OwnedFd::from_raw_fd(fd) };
-    Ok((0..count).map(own).collect())
+    Ok(fds)
 }
 
 /// The executable of this process, to be started again.

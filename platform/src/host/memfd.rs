@@ -14,7 +14,7 @@ use super::errno;
 
 /// A file of `size` bytes, all holes, that nobody can resize: whoever maps it needs not
 /// fear that a peer shortens it.
-pub fn create(name: &CStr, size: u64) -> Result<OwnedFd, Errno> {
+pub(crate) fn create(name: &CStr, size: u64) -> Result<OwnedFd, Errno> {
     let size = i64::try_from(size).map_err(|_| EINVAL)?;
     let file = open(name)?;
     ftruncate(&file, size).map_err(errno)?;
@@ -36,7 +36,7 @@ fn open(name: &CStr) -> Result<OwnedFd, Errno> {
 
 /// The size in bytes of a file that a peer sent; `EPERM` unless it is sealed against
 /// shrinking.
-pub fn sealed_size(file: impl AsFd) -> Result<u64, Errno> {
+pub(crate) fn sealed_size(file: impl AsFd) -> Result<u64, Errno> {
     let seals = fcntl(file.as_fd(), FcntlArg::F_GET_SEALS).map_err(errno)?;
     if seals & libc::F_SEAL_SHRINK == 0 {
         return Err(EPERM);

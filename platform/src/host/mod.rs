@@ -48,3 +48,8 @@ pub(crate) fn check_long(result: libc::c_long) -> Result<i64, Errno> {
         Ok(result)
     }
 }
+
+/// As [`check`], for calls that return a count of bytes.
+pub(crate) fn check_size(result: libc::ssize_t) -> Result<usize, Errno> {
+    usize::try_from(result).map_err(|_| last_errno())
+}

@@ -1,10 +1,44 @@
 //! The memory file: one memfd that holds every guest page, with a reference count per page.
+//!
+//! - [`free`](self): which pages are free, and in which state ([`free::FreePages`]).
+//! - `windows`: the file in our own address space, mapped in large pieces when first
+//!   needed and never moved, so that copies take no lock.
+//! - `refs`: the counts. `pages`: [`Pages`], who owns references. `copy`: access to bytes.
+//!
+//! A page that loses its last reference is kept with its memory and cleared when it is
+//! given out again: that costs a tenth of handing it back to the host and faulting in a
+//! new one. What is free beyond [`STOCK`] is given back at once, the rest by
+//! [`MemoryFile::trim`].
 
-use std::os::fd::{AsFd, BorrowedFd};
+mod copy;
+mod free;
+mod pages;
+mod refs;
+#[cfg(test)]
+mod tests;
+mod windows;
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use syscalls::Errno;
+use nix::fcntl::{FallocateFlags, fallocate};
+use parking_lot::Mutex;
+use syscalls::errno::{EINVAL, ENOMEM, EOPNOTSUPP};
+use syscalls::{Errno, PAGE_SIZE};
+
+use crate::host::{errno, memfd};
+use crate::usercopy;
+use free::{FreePages, Run, State};
+pub use pages::Pages;
+use refs::Refs;
+use windows::Windows;
+
+/// Free pages that keep their memory for the next owner, at most.
+const STOCK: u64 = 64 << 20 >> PAGE_SHIFT;
+
+const PAGE_SHIFT: u32 = PAGE_SIZE.trailing_zeros();
 
 /// Which state freshly allocated pages are in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,134 +56,187 @@ pub struct MemoryFile {
     inner: Arc<Inner>,
 }
 
-struct Inner {}
-
-/// A run of consecutive pages with one reference held on each. Cloning takes another
-/// reference on each; dropping gives them back, and the last one frees the page.
-pub struct Pages {
-    file: MemoryFile,
-    start: u64,
-    count: u64,
+struct Inner {
+    file: OwnedFd,
+    /// Bytes, a multiple of the page size.
+    size: u64,
+    windows: Windows,
+    refs: Refs,
+    /// `None` in a process that only attached to the file.
+    free: Option<Mutex<FreePages>>,
+    /// Held while runs are on their way from used to clean and in neither list.
+    punching: Mutex<()>,
+    /// Pages with at least one reference.
+    used: AtomicU64,
 }
 
 impl MemoryFile {
-    /// A new, empty file that may grow to `limit` bytes.
-    pub fn new(_limit: u64) -> Result<Self, Errno> {
-        todo!()
+    /// A new, empty file that may grow to `limit` bytes (rounded down to whole pages).
+    pub fn new(limit: u64) -> Result<Self, Errno> {
+        let size = limit & !(PAGE_SIZE - 1);
+        let file = memfd::create(c"runsk-memory", size)?;
+        let free = FreePages::new(size >> PAGE_SHIFT);
+        Self::with(file, size, Some(Mutex::new(free)))
     }
-    /// Attaches to another process's file, to copy only: no allocation (the Gofer's side).
-    pub fn attach(_fd: std::os::fd::OwnedFd) -> Result<Self, Errno> {
-        todo!()
+
+    /// Attaches to another process's file, to copy only: allocation gives `EOPNOTSUPP`.
+    /// `EPERM` if the file could be shortened.
+    pub fn attach(file: OwnedFd) -> Result<Self, Errno> {
+        let size = memfd::sealed_size(&file)?;
+        Self::with(file, size & !(PAGE_SIZE - 1), None)
     }
-    /// Allocates one run of `count` pages; `ENOMEM` at the limit.
-    pub fn allocate(&self, _count: u64, _fill: Fill) -> Result<Pages, Errno> {
-        todo!()
+
+    fn with(file: OwnedFd, size: u64, free: Option<Mutex<FreePages>>) -> Result<Self, Errno> {
+        if size == 0 {
+            return Err(EINVAL);
+        }
+        usercopy::install();
+        let inner = Inner {
+            file,
+            size,
+            windows: Windows::new(size)?,
+            refs: Refs::new(size >> PAGE_SHIFT)?,
+            free,
+            punching: Mutex::new(()),
+            used: AtomicU64::new(0),
+        };
+        Ok(MemoryFile {
+            inner: Arc::new(inner),
+        })
     }
-    /// Allocates `count` pages in as few runs as possible.
-    pub fn allocate_runs(&self, _count: u64, _fill: Fill) -> Result<Vec<Pages>, Errno> {
-        todo!()
+
+    /// Allocates one run of `count` pages (at least 1); `ENOMEM` at the limit.
+    pub fn allocate(&self, count: u64, fill: Fill) -> Result<Pages, Errno> {
+        if count == 0 {
+            return Err(EINVAL);
+        }
+        self.may_allocate()?;
+        let run = self.take(|free| free.take(count)).ok_or(ENOMEM)?;
+        self.own(run, fill)
     }
-    /// Copies out of the file at byte `offset`.
-    pub fn read(&self, _offset: u64, _dst: &mut [u8]) -> Result<(), Errno> {
-        todo!()
+
+    /// Allocates `count` pages in as few runs as possible; `ENOMEM` at the limit.
+    pub fn allocate_runs(&self, count: u64, fill: Fill) -> Result<Vec<Pages>, Errno> {
+        self.may_allocate()?;
+        let runs = self.take(|free| free.take_several(count)).ok_or(ENOMEM)?;
+        // Every run is owned before the first error returns, so that none is lost.
+        let owned: Vec<_> = runs.into_iter().map(|run| self.own(run, fill)).collect();
+        owned.into_iter().collect()
     }
-    /// Copies into the file at byte `offset`.
-    pub fn write(&self, _offset: u64, _src: &[u8]) -> Result<(), Errno> {
-        todo!()
+
+    fn may_allocate(&self) -> Result<(), Errno> {
+        self.inner.free.as_ref().map(drop).ok_or(EOPNOTSUPP)
     }
-    /// Copies inside the file; ranges must not overlap.
-    pub fn copy(&self, _from: u64, _to: u64, _len: usize) -> Result<(), Errno> {
-        todo!()
+
+    /// Takes from the free pages; if that fails, once more after waiting for those that
+    /// are just being handed back, with used and clean ones joined.
+    fn take<T>(&self, take: impl Fn(&mut FreePages) -> Option<T>) -> Option<T> {
+        let free = self.inner.free.as_ref()?;
+        if let Some(found) = take(&mut free.lock()) {
+            return Some(found);
+        }
+        self.punch(u64::MAX);
+        take(&mut free.lock())
     }
-    /// Clears bytes.
-    pub fn zero(&self, _offset: u64, _len: usize) -> Result<(), Errno> {
-        todo!()
+
+    fn own(&self, run: Run, fill: Fill) -> Result<Pages, Errno> {
+        self.inner.refs.first(run.start, run.count);
+        self.inner.used.fetch_add(run.count, Ordering::Relaxed);
+        let pages = Pages::owning(self, run.start, run.count);
+        if fill == Fill::Zero && run.state == State::Used {
+            let bytes = usize::try_from(run.count << PAGE_SHIFT).map_err(|_| ENOMEM)?;
+            self.zero(pages.offset(), bytes).map_err(|_| ENOMEM)?;
+        }
+        Ok(pages)
     }
-    /// Runs `f` on the 32-bit word at `offset` (4-byte aligned), as an atomic. The
-    /// reference is to guest-shared memory: only atomic operations.
-    pub fn with_u32<R>(&self, _offset: u64, _f: impl FnOnce(&AtomicU32) -> R) -> Result<R, Errno> {
-        todo!()
+
+    /// Runs whose last reference is gone.
+    fn give_back(&self, runs: &[(u64, u64)]) {
+        let Some(free) = self.inner.free.as_ref() else {
+            return;
+        };
+        let count = runs.iter().map(|(_, count)| count).sum();
+        self.inner.used.fetch_sub(count, Ordering::Relaxed);
+        let stock = {
+            let mut free = free.lock();
+            for &(start, count) in runs {
+                free.put(Run {
+                    start,
+                    count,
+                    state: State::Used,
+                });
+            }
+            free.used_pages()
+        };
+        if stock > STOCK {
+            // Down to three quarters, so that not every further page comes here.
+            self.punch(stock - STOCK / 4 * 3);
+        }
     }
-    /// `preadv` of a host file straight into pages; returns bytes read (short at end of file).
-    pub fn read_from_host(
-        &self,
-        _fd: BorrowedFd<'_>,
-        _pos: u64,
-        _offset: u64,
-        _len: usize,
-    ) -> Result<usize, Errno> {
-        todo!()
+
+    /// Gives the memory of `count` free pages back to the host, the largest runs
+    /// first, or of all there are.
+    fn punch(&self, count: u64) {
+        let Some(free) = self.inner.free.as_ref() else {
+            return;
+        };
+        let _in_transit = self.inner.punching.lock();
+        let mut left = count;
+        while left > 0 {
+            let Some(mut run) = free.lock().take_largest_used(left) else {
+                return;
+            };
+            left -= run.count;
+            if self.punch_hole(run).is_ok() {
+                run.state = State::Clean;
+            } else {
+                // The pages stay usable; trying the others would fail alike.
+                left = 0;
+            }
+            free.lock().put(run);
+        }
     }
-    /// `pwritev` of pages to a host file; returns bytes written.
-    pub fn write_to_host(
-        &self,
-        _fd: BorrowedFd<'_>,
-        _pos: u64,
-        _offset: u64,
-        _len: usize,
-    ) -> Result<usize, Errno> {
-        todo!()
+
+    fn punch_hole(&self, run: Run) -> Result<(), Errno> {
+        let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        let at = i64::try_from(run.start << PAGE_SHIFT).map_err(|_| EINVAL)?;
+        let len = i64::try_from(run.count << PAGE_SHIFT).map_err(|_| EINVAL)?;
+        fallocate(&self.inner.file, flags, at, len).map_err(errno)
     }
+
     /// Bytes of pages with at least one reference.
     #[must_use]
     pub fn used(&self) -> u64 {
-        todo!()
+        self.inner.used.load(Ordering::Relaxed) << PAGE_SHIFT
     }
-    /// Gives free pages back to the host.
+
+    /// Gives all free pages back to the host.
     pub fn trim(&self) {
-        todo!()
+        self.punch(u64::MAX);
     }
+
     /// The limit given at creation, bytes.
     #[must_use]
     pub fn limit(&self) -> u64 {
-        todo!()
+        self.inner.size
+    }
+
+    fn is_same(&self, other: &MemoryFile) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 }
 
 impl AsFd for MemoryFile {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        todo!()
+        self.inner.file.as_fd()
     }
 }
 
-impl Pages {
-    /// Byte offset of the first page in the memory file.
-    #[must_use]
-    pub fn offset(&self) -> u64 {
-        self.start
-    }
-    /// Pages in the run, at least 1.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-    /// The file they are in.
-    #[must_use]
-    pub fn file(&self) -> &MemoryFile {
-        &self.file
-    }
-    /// Cuts the run in two after `pages` (1..count): `self` keeps the front, the rest is returned.
-    pub fn split_off(&mut self, _pages: u64) -> Pages {
-        todo!()
-    }
-    /// Another reference on part of the run; `first + count` within it.
-    #[must_use]
-    pub fn slice(&self, _first: u64, _count: u64) -> Pages {
-        todo!()
-    }
-    /// Joins `next` to the end of `self`, if it follows directly; else gives it back.
-    pub fn append(&mut self, _next: Pages) -> Result<(), Pages> {
-        todo!()
-    }
-    /// True if the reference held here is the only one on page `index`.
-    #[must_use]
-    pub fn is_sole_owner(&self, _index: u64) -> bool {
-        todo!()
-    }
-}
-
-impl Clone for Pages {
-    fn clone(&self) -> Self {
-        self.slice(0, self.count)
+impl fmt::Debug for MemoryFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryFile")
+            .field("size", &self.inner.size)
+            .field("used", &self.used())
+            .finish()
     }
 }

@@ -6,7 +6,7 @@ use platform::{MemoryFile, Platform};
 
 use crate::config::Config;
 use crate::sync::{Level, Slot};
-use crate::task::PidTable;
+use crate::task::{PidTable, Users};
 
 /// One sandbox's kernel.
 pub struct Kernel {
@@ -18,6 +18,8 @@ pub struct Kernel {
     pub memory: MemoryFile,
     /// All tasks.
     pub pids: PidTable,
+    /// Accounts of users.
+    pub users: Users,
     /// Host and NIS domain name, uts_namespaces(7).
     pub uts: Slot<Arc<UtsName>>,
 }
@@ -44,6 +46,7 @@ impl Kernel {
             platform,
             memory,
             pids: PidTable::default(),
+            users: Users::default(),
             uts: Slot::new(Level::Leaf, Arc::new(uts)),
         })
     }

@@ -1,47 +1,85 @@
 //! Signals, signal(7).
+//!
+//! A signal is sent to a process or to one of its threads ([`send`]), waits in a queue of
+//! one or the other ([`queue`]), and is taken by a thread on its way back to application
+//! code ([`deliver`]), which then ends, stops or finds itself in a handler ([`frame`]).
+//! The queues of a process and of each thread have locks of their own, taken one after
+//! the other; whoever sends holds the process's [`crate::sync::Level::Group`] lock, so
+//! that stopping and ending are seen by all.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod action;
+pub mod info;
+mod number;
+mod queue;
+
+use syscalls::abi::signal::Siginfo;
 
 use crate::sync::{Level, Mutex};
+use crate::wait::WaitQueue;
 
-/// What a process does with each signal, sigaction(2).
-pub struct SignalHandlers {}
-
-impl Default for SignalHandlers {
-    fn default() -> Self {
-        Self {}
-    }
-}
+pub use action::{Action, ActionFlags, Handler, SignalHandlers};
+pub use info::ChildCode;
+pub use number::{DefaultAction, SigSet, Signal};
+pub(crate) use queue::Charge;
+use queue::{AtomicSigSet, Pending};
 
 /// Signals of one thread.
 pub struct TaskSignals {
-    blocked: AtomicU64,
-    pending: Mutex<Vec<i32>>,
+    /// Written by the thread alone.
+    blocked: AtomicSigSet,
+    /// What sigtimedwait(2) waits for: taken although blocked.
+    awaited: AtomicSigSet,
+    pending: Mutex<Pending>,
 }
 
 impl TaskSignals {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(blocked: SigSet) -> Self {
         TaskSignals {
-            blocked: AtomicU64::new(0),
-            pending: Mutex::new(Level::Signals, Vec::new()),
+            blocked: AtomicSigSet::new(blocked),
+            awaited: AtomicSigSet::default(),
+            pending: Mutex::new(Level::Signals, Pending::default()),
         }
     }
 
-    /// The blocked signals; bit 0 is signal 1.
-    pub fn blocked(&self) -> u64 {
-        self.blocked.load(Ordering::Relaxed)
+    /// The blocked signals.
+    pub fn blocked(&self) -> SigSet {
+        self.blocked.get()
+    }
+
+    /// The signals sent to this thread and not yet taken.
+    pub fn pending(&self) -> SigSet {
+        self.pending.lock().set()
+    }
+
+    /// Takes a pending signal that is not in `blocked`.
+    pub(crate) fn take(&self, blocked: SigSet) -> Option<Siginfo> {
+        self.pending.lock().take(blocked)
     }
 }
 
 /// Signals sent to a process as a whole.
 pub struct GroupSignals {
-    pending: Mutex<Vec<i32>>,
+    pending: Mutex<Pending>,
+    /// Told of every signal that is sent to the process or one of its threads:
+    /// signalfd(2) waits here.
+    pub arrivals: WaitQueue,
 }
 
 impl GroupSignals {
     pub(crate) fn new() -> Self {
         GroupSignals {
-            pending: Mutex::new(Level::Signals, Vec::new()),
+            pending: Mutex::new(Level::Signals, Pending::default()),
+            arrivals: WaitQueue::new(),
         }
+    }
+
+    /// The signals sent to the process and not yet taken.
+    pub fn pending(&self) -> SigSet {
+        self.pending.lock().set()
+    }
+
+    /// Takes a pending signal that is not in `blocked`.
+    pub(crate) fn take(&self, blocked: SigSet) -> Option<Siginfo> {
+        self.pending.lock().take(blocked)
     }
 }

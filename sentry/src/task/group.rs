@@ -1,12 +1,13 @@
 //! Processes: groups of threads that share signals, children and an end.
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Weak};
 
-use super::{Pid, Task};
-use crate::signal::{GroupSignals, SignalHandlers};
-use crate::sync::{Level, Mutex, Slot};
-use crate::wait::WaitQueue;
+use super::status::StopEvent;
+use super::{ExitStatus, Limits, Pid, Session, Task, Usage};
+use crate::signal::{GroupSignals, Signal, SignalHandlers};
+use crate::sync::{Level, Mutex, MutexGuard, Slot};
+use crate::wait::{Ready, WaitQueue};
 
 /// A process.
 pub struct ThreadGroup {
@@ -16,44 +17,106 @@ pub struct ThreadGroup {
     pub signals: GroupSignals,
     /// What it does with signals; shared by processes made with `CLONE_SIGHAND`.
     pub handlers: Slot<Arc<SignalHandlers>>,
+    /// What it may use.
+    pub limits: Limits,
     /// Told when a child of the process changes state: wait4(2) sleeps here.
     pub child_events: WaitQueue,
+    /// Told when the process has ended: pidfds are polled here.
+    pub exit_events: WaitQueue,
+    /// Its session.
+    pub session: Slot<Arc<Session>>,
+    /// When it started, nanoseconds of `CLOCK_MONOTONIC`.
+    pub start_time: u64,
+    leader: Slot<Weak<Task>>,
     pgid: AtomicI32,
-    sid: AtomicI32,
-    pub(crate) state: Mutex<GroupState>,
+    parent_pid: AtomicI32,
+    /// What the parent gets at the end; 0: nothing.
+    exit_signal: AtomicI32,
+    /// Default actions do not hold: the first process, until it faults.
+    protected: AtomicBool,
+    executed: AtomicBool,
+    subreaper: AtomicBool,
+    /// Told when a thread ends: execve(2) waits for the others.
+    pub(crate) thread_events: WaitQueue,
+    state: Mutex<GroupState>,
 }
 
 /// What changes in a process's life.
 pub(crate) struct GroupState {
+    /// Those that have not exited.
     pub(crate) threads: Vec<Arc<Task>>,
-    pub(crate) parent: Weak<ThreadGroup>,
-    pub(crate) children: Vec<Arc<ThreadGroup>>,
-    /// Set once: the wait status of the end.
-    pub(crate) exit_status: Option<i32>,
+    /// Set once: how all threads shall end.
+    pub(crate) end: Option<ExitStatus>,
+    /// The thread that wants to be alone for execve(2).
+    pub(crate) sole: Option<Pid>,
+    /// Job control.
+    pub(crate) stop: Stop,
+    /// A stop or continuation that the parent has not waited for.
+    pub(crate) stop_event: Option<StopEvent>,
+    /// Of threads that have ended.
+    pub(crate) past_usage: Usage,
+    /// Of children that were waited for.
+    pub(crate) child_usage: Usage,
+}
+
+/// Job control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Not stopped.
+    Running,
+    /// Threads are still to stop.
+    Stopping(Signal),
+    /// All have stopped.
+    Stopped(Signal),
+}
+
+/// What a new process is made of.
+pub struct NewGroup {
+    /// Its number.
+    pub pid: Pid,
+    /// See [`ThreadGroup`].
+    pub handlers: Arc<SignalHandlers>,
+    /// See [`ThreadGroup`].
+    pub limits: Limits,
+    /// See [`ThreadGroup`].
+    pub session: Arc<Session>,
+    /// Process group.
+    pub pgid: Pid,
+    /// What the parent gets at the end.
+    pub exit_signal: Option<Signal>,
 }
 
 impl ThreadGroup {
-    /// A process without threads, in its parent's process group and session.
+    /// A process without threads, in no table.
     #[must_use]
-    pub fn new(
-        pid: Pid,
-        parent: Option<&Arc<ThreadGroup>>,
-        handlers: Arc<SignalHandlers>,
-    ) -> Arc<Self> {
+    pub fn new(new: NewGroup) -> Arc<Self> {
         Arc::new(ThreadGroup {
-            pid,
+            pid: new.pid,
             signals: GroupSignals::new(),
-            handlers: Slot::new(Level::Signals, handlers),
+            handlers: Slot::new(Level::Signals, new.handlers),
+            limits: new.limits,
             child_events: WaitQueue::new(),
-            pgid: AtomicI32::new(parent.map_or(pid, |p| p.pgid())),
-            sid: AtomicI32::new(parent.map_or(pid, |p| p.sid())),
+            exit_events: WaitQueue::new(),
+            session: Slot::new(Level::Leaf, new.session),
+            start_time: crate::time::now_monotonic(),
+            leader: Slot::new(Level::Leaf, Weak::new()),
+            pgid: AtomicI32::new(new.pgid),
+            parent_pid: AtomicI32::new(0),
+            exit_signal: AtomicI32::new(new.exit_signal.map_or(0, Signal::raw)),
+            protected: AtomicBool::new(false),
+            executed: AtomicBool::new(false),
+            subreaper: AtomicBool::new(false),
+            thread_events: WaitQueue::new(),
             state: Mutex::new(
                 Level::Group,
                 GroupState {
                     threads: Vec::new(),
-                    parent: parent.map_or_else(Weak::new, Arc::downgrade),
-                    children: Vec::new(),
-                    exit_status: None,
+                    end: None,
+                    sole: None,
+                    stop: Stop::Running,
+                    stop_event: None,
+                    past_usage: Usage::default(),
+                    child_usage: Usage::default(),
                 },
             ),
         })
@@ -64,18 +127,117 @@ impl ThreadGroup {
         self.pgid.load(Ordering::Relaxed)
     }
 
+    /// Under the lock of the table of tasks.
+    pub(crate) fn set_pgid(&self, pgid: Pid) {
+        self.pgid.store(pgid, Ordering::Relaxed);
+    }
+
     /// Session.
     pub fn sid(&self) -> Pid {
-        self.sid.load(Ordering::Relaxed)
+        self.session.get().sid
+    }
+
+    /// The parent's process number; 0 if it has none in the sandbox.
+    pub fn parent_pid(&self) -> Pid {
+        self.parent_pid.load(Ordering::Relaxed)
+    }
+
+    /// Under the lock of the table of tasks.
+    pub(crate) fn set_parent_pid(&self, parent: Pid) {
+        self.parent_pid.store(parent, Ordering::Relaxed);
+    }
+
+    /// The thread whose number is the process number. It may have exited before others.
+    pub fn leader(&self) -> Option<Arc<Task>> {
+        self.leader.get().upgrade()
+    }
+
+    pub(crate) fn set_leader(&self, leader: &Arc<Task>) {
+        self.leader.set(Arc::downgrade(leader));
     }
 
     /// The living threads.
     pub fn threads(&self) -> Vec<Arc<Task>> {
-        self.state.lock().threads.clone()
+        self.state().threads.clone()
     }
 
-    /// The parent process.
-    pub fn parent(&self) -> Option<Arc<ThreadGroup>> {
-        self.state.lock().parent.upgrade()
+    /// Number of living threads.
+    pub fn thread_count(&self) -> usize {
+        self.state().threads.len()
+    }
+
+    /// What the parent gets at the end.
+    pub fn exit_signal(&self) -> Option<Signal> {
+        Signal::new(self.exit_signal.load(Ordering::Relaxed)).ok()
+    }
+
+    pub(crate) fn set_exit_signal(&self, signal: Option<Signal>) {
+        let raw = signal.map_or(0, Signal::raw);
+        self.exit_signal.store(raw, Ordering::Relaxed);
+    }
+
+    /// True for the first process: signals without a handler do nothing to it, unless
+    /// they come from outside or from its own faults.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.protected.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_protected(&self, protected: bool) {
+        self.protected.store(protected, Ordering::Relaxed);
+    }
+
+    /// True once it has called execve(2): setpgid(2) by its parent fails then.
+    pub(crate) fn has_executed(&self) -> bool {
+        self.executed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_executed(&self) {
+        self.executed.store(true, Ordering::Relaxed);
+    }
+
+    /// prctl(PR_SET_CHILD_SUBREAPER).
+    pub fn is_subreaper(&self) -> bool {
+        self.subreaper.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_subreaper(&self, subreaper: bool) {
+        self.subreaper.store(subreaper, Ordering::Relaxed);
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, GroupState> {
+        self.state.lock()
+    }
+
+    /// Ends the process: all threads exit soon. The first caller decides how.
+    pub fn kill(&self, status: ExitStatus) {
+        self.state().begin_end(status);
+    }
+
+    /// True once the process is ending.
+    pub fn is_ending(&self) -> bool {
+        self.state().end.is_some()
+    }
+
+    /// True while it is stopped by job control: state `T` in /proc.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state().stop, Stop::Stopped(_))
+    }
+
+    /// Tells whoever waits for a child's change.
+    pub(crate) fn notify_child_event(&self) {
+        self.child_events.notify(Ready::READABLE);
+    }
+}
+
+impl GroupState {
+    /// Decides how the process ends, unless that is decided, and gets all threads going.
+    pub(crate) fn begin_end(&mut self, status: ExitStatus) {
+        if self.end.is_none() {
+            self.end = Some(status);
+            self.stop = Stop::Running;
+            for thread in &self.threads {
+                thread.kick();
+            }
+        }
     }
 }

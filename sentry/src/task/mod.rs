@@ -3,16 +3,26 @@
 //! A [`Task`] is what others may look at and poke; [`Current`] is the task as its own
 //! host thread owns it, with registers and platform context. A guest thread at a safe
 //! point is registers plus objects: nothing that must survive lives on the host stack.
+//!
+//! Who is whose parent stands in the [`PidTable`], under one lock for all; what a process
+//! is about to do (end, stop, execute) under the lock of its [`ThreadGroup`]. Whoever
+//! changes that kicks every thread of the group, and each thread looks before it runs
+//! application code again.
 
 mod creds;
 mod current;
 mod fs_context;
 mod group;
+mod limits;
 pub mod own;
 mod pid;
+mod session;
+mod status;
+mod usage;
+mod user;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use platform::Interrupt;
 use syscalls::UserAddr;
@@ -20,20 +30,25 @@ use syscalls::UserAddr;
 use crate::fd::FdTable;
 use crate::kernel::Kernel;
 use crate::mm::Mm;
-use crate::signal::TaskSignals;
+use crate::signal::{SigSet, TaskSignals};
 use crate::sync::{Level, Slot};
 use crate::wait::Parker;
 
 pub use creds::{Capabilities, Credentials, UserIds};
 pub use current::Current;
 pub use fs_context::FsContext;
-pub use group::ThreadGroup;
+pub use group::{NewGroup, ThreadGroup};
+pub use limits::{INFINITY, Limits, NR_OPEN, Resource};
 pub use pid::{Pid, PidTable};
+pub use session::{Session, Terminal};
+pub use status::ExitStatus;
+pub use usage::{NS_PER_TICK, Usage};
+pub use user::{User, Users};
 
 /// A guest thread.
 pub struct Task {
-    /// Thread id.
-    pub tid: Pid,
+    /// See [`Self::tid`].
+    tid: AtomicI32,
     /// The kernel it runs in.
     pub kernel: Arc<Kernel>,
     /// The process it belongs to.
@@ -54,10 +69,16 @@ pub struct Task {
     pub clear_child_tid: AtomicU64,
     /// set_robust_list(2), address of the head.
     pub robust_list: AtomicU64,
+    /// When it started, nanoseconds of `CLOCK_MONOTONIC`.
+    pub start_time: u64,
     /// Something has to be done before application code runs again: a signal, a stop,
     /// the end of the process. Ends waits.
     work: AtomicBool,
+    /// Application code runs, or is about to.
+    in_application: AtomicBool,
     sleeping: AtomicBool,
+    /// Takes no more signals.
+    exiting: AtomicBool,
     parker: Arc<Parker>,
     interrupt: Slot<Option<Arc<dyn Interrupt>>>,
 }
@@ -80,6 +101,8 @@ pub struct NewTask {
     pub fds: Arc<FdTable>,
     /// See [`Task`].
     pub mm: Arc<Mm>,
+    /// Blocked signals.
+    pub blocked: SigSet,
 }
 
 impl Task {
@@ -87,7 +110,7 @@ impl Task {
     #[must_use]
     pub fn new(new: NewTask) -> Arc<Self> {
         Arc::new(Task {
-            tid: new.tid,
+            tid: AtomicI32::new(new.tid),
             kernel: new.kernel,
             group: new.group,
             name: Slot::new(Level::Task, new.name),
@@ -95,24 +118,46 @@ impl Task {
             fs: Slot::new(Level::Task, new.fs),
             fds: Slot::new(Level::Task, new.fds),
             mm: Slot::new(Level::Task, Some(new.mm)),
-            signals: TaskSignals::new(),
+            signals: TaskSignals::new(new.blocked),
             clear_child_tid: AtomicU64::new(UserAddr::NULL.get()),
             robust_list: AtomicU64::new(UserAddr::NULL.get()),
+            start_time: crate::time::now_monotonic(),
             work: AtomicBool::new(false),
+            in_application: AtomicBool::new(false),
             sleeping: AtomicBool::new(false),
+            exiting: AtomicBool::new(false),
             parker: Arc::default(),
             interrupt: Slot::new(Level::Leaf, None),
         })
     }
 
+    /// Thread number. It changes once at most: a thread that calls execve(2) becomes the
+    /// leader of its process.
+    pub fn tid(&self) -> Pid {
+        self.tid.load(Ordering::Relaxed)
+    }
+
+    /// Process number.
+    pub fn pid(&self) -> Pid {
+        self.group.pid
+    }
+
     /// Makes the task look at its signals and state soon: ends a wait of its, and takes
     /// it out of application code.
     pub fn kick(&self) {
-        self.work.store(true, Ordering::SeqCst);
+        self.mark_work();
         self.parker.unpark();
-        if let Some(interrupt) = self.interrupt.get() {
+        // Pairs with `enter_application`: either the task is seen there, or it sees the mark.
+        if self.in_application.load(Ordering::SeqCst)
+            && let Some(interrupt) = self.interrupt.get()
+        {
             interrupt.interrupt();
         }
+    }
+
+    /// As [`Self::kick`], for the task's own thread.
+    pub(crate) fn mark_work(&self) {
+        self.work.store(true, Ordering::SeqCst);
     }
 
     /// True if something must be done before application code runs again.
@@ -126,6 +171,20 @@ impl Task {
         self.work.swap(false, Ordering::SeqCst)
     }
 
+    /// Says that application code runs next; false if there is work to do first.
+    pub(crate) fn enter_application(&self) -> bool {
+        self.in_application.store(true, Ordering::SeqCst);
+        let clear = !self.has_work();
+        if !clear {
+            self.leave_application();
+        }
+        clear
+    }
+
+    pub(crate) fn leave_application(&self) {
+        self.in_application.store(false, Ordering::SeqCst);
+    }
+
     /// True while it sleeps in the kernel: state `S` in /proc.
     #[must_use]
     pub fn is_sleeping(&self) -> bool {
@@ -134,6 +193,16 @@ impl Task {
 
     pub(crate) fn set_sleeping(&self, sleeping: bool) {
         self.sleeping.store(sleeping, Ordering::Relaxed);
+    }
+
+    /// True once it takes no more signals.
+    #[must_use]
+    pub fn is_exiting(&self) -> bool {
+        self.exiting.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_exiting(&self) {
+        self.exiting.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn parker(&self) -> &Arc<Parker> {

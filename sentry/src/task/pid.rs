@@ -1,23 +1,46 @@
-//! Process and thread numbers.
+//! Process and thread numbers, and who is whose parent.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use super::{Task, ThreadGroup};
-use crate::sync::{Level, Mutex};
+use super::{ExitStatus, Task, ThreadGroup, Usage};
+use crate::sync::{Level, Mutex, MutexGuard};
 
 /// A process or thread number, 1..=4194304.
 pub type Pid = i32;
 
 /// All tasks and processes by number.
 pub struct PidTable {
-    inner: Mutex<Inner>,
+    tree: Mutex<Tree>,
 }
 
-struct Inner {
+/// What the table's lock protects.
+#[derive(Default)]
+pub(crate) struct Tree {
     last: Pid,
-    tasks: BTreeMap<Pid, Weak<Task>>,
-    groups: BTreeMap<Pid, Weak<ThreadGroup>>,
+    tasks: BTreeMap<Pid, Arc<Task>>,
+    processes: BTreeMap<Pid, Process>,
+    /// The first process.
+    init: Option<Pid>,
+}
+
+/// A process's place in the tree.
+pub(crate) struct Process {
+    pub(crate) group: Arc<ThreadGroup>,
+    /// `None` for the first process and for those that were started from outside.
+    pub(crate) parent: Option<Pid>,
+    /// The thread of the parent that made it, or that it was handed to.
+    pub(crate) parent_tid: Pid,
+    pub(crate) children: Vec<Pid>,
+    pub(crate) zombie: Option<Zombie>,
+}
+
+/// What is left of a process that ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Zombie {
+    pub(crate) status: ExitStatus,
+    /// Its own and its waited-for children's.
+    pub(crate) usage: Usage,
 }
 
 /// Above this, numbers start again at [`FIRST_AGAIN`].
@@ -28,82 +51,130 @@ const FIRST_AGAIN: Pid = 300;
 impl Default for PidTable {
     fn default() -> Self {
         PidTable {
-            inner: Mutex::new(
-                Level::TaskSet,
-                Inner {
-                    last: 0,
-                    tasks: BTreeMap::new(),
-                    groups: BTreeMap::new(),
-                },
-            ),
+            tree: Mutex::new(Level::TaskSet, Tree::default()),
         }
     }
 }
 
 impl PidTable {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Tree> {
+        self.tree.lock()
+    }
+
     /// A number that no living task, process, process group or session has.
     pub fn allocate(&self) -> Pid {
-        let mut inner = self.inner.lock();
+        self.lock().allocate()
+    }
+
+    /// The thread `tid`.
+    pub fn task(&self, tid: Pid) -> Option<Arc<Task>> {
+        self.lock().tasks.get(&tid).cloned()
+    }
+
+    /// The process `pid`, zombies included.
+    pub fn group(&self, pid: Pid) -> Option<Arc<ThreadGroup>> {
+        Some(self.lock().processes.get(&pid)?.group.clone())
+    }
+
+    /// All processes, zombies included, by rising number.
+    pub fn groups(&self) -> Vec<Arc<ThreadGroup>> {
+        let tree = self.lock();
+        tree.processes.values().map(|p| p.group.clone()).collect()
+    }
+
+    /// Number of threads, zombies included.
+    pub fn task_count(&self) -> usize {
+        self.lock().tasks.len()
+    }
+
+    /// The number that was given last, for /proc/loadavg.
+    pub fn last(&self) -> Pid {
+        self.lock().last
+    }
+
+    /// True once the process has ended.
+    pub fn is_zombie(&self, pid: Pid) -> bool {
+        let tree = self.lock();
+        tree.processes.get(&pid).is_none_or(|p| p.zombie.is_some())
+    }
+}
+
+impl Tree {
+    pub(crate) fn allocate(&mut self) -> Pid {
         loop {
-            inner.last = if inner.last >= MAX {
+            self.last = if self.last >= MAX {
                 FIRST_AGAIN
             } else {
-                inner.last + 1
+                self.last + 1
             };
-            let pid = inner.last;
-            let in_use = |group: &Weak<ThreadGroup>| {
-                group
-                    .upgrade()
-                    .is_some_and(|g| g.pid == pid || g.pgid() == pid || g.sid() == pid)
-            };
-            if !inner.tasks.contains_key(&pid) && !inner.groups.values().any(in_use) {
+            let pid = self.last;
+            let in_use =
+                |p: &Process| p.group.pid == pid || p.group.pgid() == pid || p.group.sid() == pid;
+            if !self.tasks.contains_key(&pid) && !self.processes.values().any(in_use) {
                 return pid;
             }
         }
     }
 
-    /// Makes a task findable.
-    pub fn insert(&self, task: &Arc<Task>) {
-        let mut inner = self.inner.lock();
-        inner.tasks.insert(task.tid, Arc::downgrade(task));
-        inner
-            .groups
-            .entry(task.group.pid)
-            .or_insert_with(|| Arc::downgrade(&task.group));
+    /// Makes a process findable, as a child of `parent` (process and thread).
+    pub(crate) fn insert_process(&mut self, group: &Arc<ThreadGroup>, parent: Option<(Pid, Pid)>) {
+        let (parent, parent_tid) = parent.unzip();
+        if let Some(parent) = parent.and_then(|pid| self.processes.get_mut(&pid)) {
+            parent.children.push(group.pid);
+        }
+        group.set_parent_pid(parent.unwrap_or(0));
+        let process = Process {
+            group: group.clone(),
+            parent,
+            parent_tid: parent_tid.unwrap_or(0),
+            children: Vec::new(),
+            zombie: None,
+        };
+        self.processes.insert(group.pid, process);
+        self.init.get_or_insert(group.pid);
     }
 
-    /// Takes a thread out.
-    pub fn remove_task(&self, tid: Pid) {
-        self.inner.lock().tasks.remove(&tid);
+    pub(crate) fn insert_task(&mut self, task: &Arc<Task>) {
+        self.tasks.insert(task.tid(), task.clone());
     }
 
-    /// Takes a reaped process out.
-    pub fn remove_group(&self, pid: Pid) {
-        self.inner.lock().groups.remove(&pid);
+    pub(crate) fn remove_task(&mut self, tid: Pid) -> Option<Arc<Task>> {
+        self.tasks.remove(&tid)
     }
 
-    /// The thread `tid`.
-    pub fn task(&self, tid: Pid) -> Option<Arc<Task>> {
-        self.inner.lock().tasks.get(&tid)?.upgrade()
+    /// Takes a process out: it was waited for. Its leader goes with it.
+    pub(crate) fn remove_process(&mut self, pid: Pid) -> Option<Process> {
+        let process = self.processes.remove(&pid)?;
+        self.tasks.remove(&pid);
+        let parent = process.parent.and_then(|pid| self.processes.get_mut(&pid));
+        if let Some(parent) = parent {
+            parent.children.retain(|&child| child != pid);
+        }
+        Some(process)
     }
 
-    /// The process `pid`, zombies included.
-    pub fn group(&self, pid: Pid) -> Option<Arc<ThreadGroup>> {
-        self.inner.lock().groups.get(&pid)?.upgrade()
+    pub(crate) fn process(&self, pid: Pid) -> Option<&Process> {
+        self.processes.get(&pid)
     }
 
-    /// All processes, zombies included, by rising number.
-    pub fn groups(&self) -> Vec<Arc<ThreadGroup>> {
-        self.inner
-            .lock()
-            .groups
-            .values()
-            .filter_map(Weak::upgrade)
-            .collect()
+    pub(crate) fn process_mut(&mut self, pid: Pid) -> Option<&mut Process> {
+        self.processes.get_mut(&pid)
     }
 
-    /// Number of living threads.
-    pub fn task_count(&self) -> usize {
-        self.inner.lock().tasks.len()
+    pub(crate) fn task(&self, tid: Pid) -> Option<&Arc<Task>> {
+        self.tasks.get(&tid)
+    }
+
+    pub(crate) fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.processes.values()
+    }
+
+    /// The members of a process group, zombies included.
+    pub(crate) fn process_group(&self, pgid: Pid) -> impl Iterator<Item = &Process> {
+        self.processes().filter(move |p| p.group.pgid() == pgid)
+    }
+
+    pub(crate) fn init(&self) -> Option<Pid> {
+        self.init
     }
 }

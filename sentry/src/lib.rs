@@ -13,6 +13,7 @@ pub mod kernel;
 pub mod loader;
 pub mod mm;
 mod pending;
+pub mod pipe;
 pub mod signal;
 pub mod sync;
 pub mod task;

@@ -10,8 +10,6 @@ pending! {
     Select
     Pselect6
     Ppoll
-    Pipe
-    Pipe2
     EpollCreate
     EpollWait
     EpollCtl

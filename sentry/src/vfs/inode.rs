@@ -222,6 +222,11 @@ impl Attachments {
         made
     }
 
+    /// Attaches `value`; there must be none of its type.
+    pub fn put<T: Any + Send + Sync>(&self, value: Arc<T>) {
+        self.slots.lock().push(value);
+    }
+
     /// The attachment of type `T`.
     pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         let slots = self.slots.lock();

@@ -5,6 +5,7 @@
 //! a [`Mount`] puts a file system's tree into the name space; a [`Location`] is a dentry
 //! seen through a mount; a [`File`] is an open file description.
 
+mod anon;
 mod attr;
 mod dentry;
 mod file;
@@ -12,6 +13,7 @@ mod inode;
 pub mod io;
 mod mount;
 
+pub use anon::{AnonInode, AnonKind};
 pub use attr::{Attr, DeviceNumber, FileKind, Mode, SetAttr, SetTime, Timestamp};
 pub use dentry::{Dentry, FileName, Location};
 pub use file::{DirEntry, DirSink, File, FileOps, OpenMode, SeekFrom};

@@ -6,6 +6,8 @@
 
 pub mod config;
 mod dispatch;
+pub mod epoll;
+pub mod eventfd;
 pub mod fd;
 pub mod fs;
 
@@ -14,6 +16,7 @@ pub mod loader;
 pub mod mm;
 mod pending;
 pub mod pipe;
+mod poll;
 pub mod signal;
 pub mod sync;
 pub mod task;

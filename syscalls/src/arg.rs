@@ -56,6 +56,11 @@ pub struct Fd(pub i32);
 impl Fd {
     /// The current directory, in the `dirfd` argument of the *at calls.
     pub const CWD: Fd = Fd(-100);
+
+    /// A new descriptor as the result of a call.
+    pub fn to_result(self) -> crate::SysResult {
+        u64::try_from(self.0).map_err(|_| crate::errno::EBADF.into())
+    }
 }
 
 /// An argument whose unknown bits Linux checks only after other things, or ignores.

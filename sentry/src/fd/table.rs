@@ -208,6 +208,18 @@ pub enum CloseOnExec {
     No,
 }
 
+impl CloseOnExec {
+    /// From the flag of a call that opens.
+    #[must_use]
+    pub fn when(set: bool) -> Self {
+        if set {
+            CloseOnExec::Yes
+        } else {
+            CloseOnExec::No
+        }
+    }
+}
+
 /// A number that is taken but not yet open. Dropping it gives the number back.
 pub struct Reservation {
     table: Arc<FdTable>,

@@ -6,18 +6,6 @@ use super::pending;
 use crate::task::Current;
 
 pending! {
-    Poll
-    Select
-    Pselect6
-    Ppoll
-    EpollCreate
-    EpollWait
-    EpollCtl
-    EpollPwait
-    EpollPwait2
-    EpollCreate1
-    Eventfd
-    Eventfd2
     Signalfd
     Signalfd4
     TimerfdCreate

@@ -41,7 +41,6 @@ pending! {
     SetRobustList
     GetRobustList
     Rseq
-    RestartSyscall
     PidfdOpen
     PidfdSendSignal
     PidfdGetfd

@@ -32,9 +32,17 @@ pub fn open_fifo(task: &Current, inode: &InodeRef, mode: OpenMode) -> Result<Pip
     task.block_on(&pipe.queue, Ready::all(), None, || {
         let present = {
             let state = pipe.state.lock();
-            if end == End::Read { state.writers > 0 } else { state.readers > 0 }
+            if end == End::Read {
+                state.writers > 0
+            } else {
+                state.readers > 0
+            }
         };
-        if present || ever(&pipe, end) != before { Ok(()) } else { Err(EAGAIN.into()) }
+        if present || ever(&pipe, end) != before {
+            Ok(())
+        } else {
+            Err(EAGAIN.into())
+        }
     })?;
     Ok(opened)
 }
@@ -42,5 +50,9 @@ pub fn open_fifo(task: &Current, inode: &InodeRef, mode: OpenMode) -> Result<Pip
 /// How often the other end was opened.
 fn ever(pipe: &Pipe, end: End) -> u64 {
     let state = pipe.state.lock();
-    if end == End::Read { state.writers_ever } else { state.readers_ever }
+    if end == End::Read {
+        state.writers_ever
+    } else {
+        state.readers_ever
+    }
 }

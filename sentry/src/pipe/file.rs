@@ -43,7 +43,11 @@ impl Drop for PipeEnd {
 
 impl FileOps for PipeEnd {
     fn read(&self, _: &File, dst: &mut Sink<'_>, _: u64) -> Result<usize, Errno> {
-        if self.end.reads() { self.pipe.read(dst) } else { Err(EBADF) }
+        if self.end.reads() {
+            self.pipe.read(dst)
+        } else {
+            Err(EBADF)
+        }
     }
 
     fn write(&self, file: &File, src: &mut Source<'_>, _: u64) -> Result<usize, Errno> {
@@ -51,7 +55,14 @@ impl FileOps for PipeEnd {
             return Err(EBADF);
         }
         let packets = file.mode().contains(OpenMode::DIRECT);
-        self.pipe.write(src, if packets { Framing::Packets } else { Framing::Stream })
+        self.pipe.write(
+            src,
+            if packets {
+                Framing::Packets
+            } else {
+                Framing::Stream
+            },
+        )
     }
 
     fn poll(&self) -> Ready {

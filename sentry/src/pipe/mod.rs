@@ -82,7 +82,10 @@ impl Default for Pipe {
             writers_ever: 0,
             packets: std::collections::VecDeque::new(),
         };
-        Pipe { state: Mutex::new(Level::Pipe, state), queue: WaitQueue::new() }
+        Pipe {
+            state: Mutex::new(Level::Pipe, state),
+            queue: WaitQueue::new(),
+        }
     }
 }
 
@@ -123,7 +126,12 @@ impl Pipe {
         }
         let count = {
             let mut state = self.state.lock();
-            let State { ring, packets, writers, .. } = &mut *state;
+            let State {
+                ring,
+                packets,
+                writers,
+                ..
+            } = &mut *state;
             if ring.len() == 0 {
                 return if *writers == 0 { Ok(0) } else { Err(EAGAIN) };
             }
@@ -234,7 +242,11 @@ impl Pipe {
     pub(crate) fn peek(&self, len: usize) -> Result<Vec<u8>, Errno> {
         let state = self.state.lock();
         if state.ring.len() == 0 {
-            return if state.writers == 0 { Ok(Vec::new()) } else { Err(EAGAIN) };
+            return if state.writers == 0 {
+                Ok(Vec::new())
+            } else {
+                Err(EAGAIN)
+            };
         }
         Ok(state.ring.peek(len))
     }

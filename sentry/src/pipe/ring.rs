@@ -38,7 +38,9 @@ impl Ring {
         while done < max && self.len > 0 && dst.remaining() > 0 {
             let stretch = self.stretch(0);
             let want = stretch.len().min(max - done);
-            let Some(piece) = stretch.get(..want) else { break };
+            let Some(piece) = stretch.get(..want) else {
+                break;
+            };
             match dst.write(piece) {
                 Ok(count) => {
                     self.skip(count);
@@ -58,7 +60,11 @@ impl Ring {
     pub(crate) fn skip(&mut self, count: usize) {
         let count = count.min(self.len);
         self.len -= count;
-        self.head = if self.len == 0 { 0 } else { (self.head + count) & (self.bytes.len() - 1) };
+        self.head = if self.len == 0 {
+            0
+        } else {
+            (self.head + count) & (self.bytes.len() - 1)
+        };
     }
 
     /// Appends up to `max` bytes of `src`.
@@ -70,7 +76,9 @@ impl Ring {
             let mask = self.bytes.len() - 1;
             let start = (self.head + self.len) & mask;
             let end = self.bytes.len().min(start + (total - done));
-            let Some(space) = self.bytes.get_mut(start..end) else { break };
+            let Some(space) = self.bytes.get_mut(start..end) else {
+                break;
+            };
             let want = space.len();
             match src.read(space) {
                 Ok(count) => {
@@ -125,11 +133,19 @@ mod tests {
         let mut next_in = 0u8;
         let mut next_out = 0u8;
         for round in 0..2000usize {
-            let put: Vec<u8> = (0..round * 7 % 613).map(|_| { next_in = next_in.wrapping_add(1); next_in }).collect();
-            ring.write(&mut Source::kernel(&put), usize::MAX).expect("kernel memory");
+            let put: Vec<u8> = (0..round * 7 % 613)
+                .map(|_| {
+                    next_in = next_in.wrapping_add(1);
+                    next_in
+                })
+                .collect();
+            ring.write(&mut Source::kernel(&put), usize::MAX)
+                .expect("kernel memory");
             let mut got = vec![0; round * 11 % 701];
             let want = ring.len().min(got.len());
-            let count = ring.read(&mut Sink::kernel(&mut got), usize::MAX).expect("kernel memory");
+            let count = ring
+                .read(&mut Sink::kernel(&mut got), usize::MAX)
+                .expect("kernel memory");
             assert_eq!(count, want);
             for byte in &got[..count] {
                 next_out = next_out.wrapping_add(1);

@@ -2,6 +2,8 @@
 
 use syscalls::UserAddr;
 
+use crate::wait::RestartState;
+
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OwnState {
@@ -11,6 +13,8 @@ pub struct OwnState {
     pub saved_mask: Option<u64>,
     /// rseq(2): address, length, signature.
     pub rseq: Option<(UserAddr, u32, u32)>,
+    /// How an interrupted wait goes on.
+    pub restart: RestartState,
 }
 
 /// sigaltstack(2).

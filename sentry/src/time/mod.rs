@@ -1,5 +1,30 @@
 //! Clocks and timers, time(7).
 
+use std::time::Duration;
+
+use syscalls::Errno;
+use syscalls::abi::time::Timespec;
+use syscalls::errno::EINVAL;
+
+/// A relative time; `EINVAL` for one that is negative or not normal.
+pub fn duration(time: Timespec) -> Result<Duration, Errno> {
+    let sec = u64::try_from(time.sec).map_err(|_| EINVAL)?;
+    let nsec = u32::try_from(time.nsec)
+        .ok()
+        .filter(|&nsec| nsec < 1_000_000_000);
+    Ok(Duration::new(sec, nsec.ok_or(EINVAL)?))
+}
+
+/// The other way; saturates.
+#[must_use]
+pub fn timespec(time: Duration) -> Timespec {
+    let sec = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    Timespec {
+        sec,
+        nsec: time.subsec_nanos().into(),
+    }
+}
+
 /// `CLOCK_MONOTONIC` of the sandbox, nanoseconds.
 #[must_use]
 pub fn now_monotonic() -> u64 {

@@ -39,7 +39,12 @@ impl FileSystem for AnonFs {
     }
 
     fn info(&self) -> Result<FsInfo, Errno> {
-        Ok(FsInfo { magic: self.magic, block_size: 4096, name_max: 255, ..FsInfo::default() })
+        Ok(FsInfo {
+            magic: self.magic,
+            block_size: 4096,
+            name_max: 255,
+            ..FsInfo::default()
+        })
     }
 }
 
@@ -74,7 +79,12 @@ impl AnonKind {
         };
         slot.get_or_init(|| {
             let super_block = SuperBlock::new(Box::new(AnonFs { name, magic }), name);
-            let root = AnonInode::new(&super_block, FileKind::Directory, Mode::from_raw(0o555), (0, 0));
+            let root = AnonInode::new(
+                &super_block,
+                FileKind::Directory,
+                Mode::from_raw(0o555),
+                (0, 0),
+            );
             Mount::new(Dentry::root(root), MountFlags::default())
         })
     }
@@ -89,7 +99,11 @@ impl AnonKind {
     }
 
     fn mode(self) -> Mode {
-        Mode::from_raw(if self == AnonKind::Socket { 0o777 } else { 0o600 })
+        Mode::from_raw(if self == AnonKind::Socket {
+            0o777
+        } else {
+            0o600
+        })
     }
 
     /// A place for one or more open files: a fresh inode and the dentry that names it.
@@ -104,7 +118,10 @@ impl AnonKind {
             AnonKind::Socket => format!("socket:[{}]", inode.ino),
             AnonKind::Inode(name) => format!("anon_inode:{name}"),
         };
-        Location { mount: mount.clone(), dentry: Dentry::anonymous(inode, &name) }
+        Location {
+            mount: mount.clone(),
+            dentry: Dentry::anonymous(inode, &name),
+        }
     }
 
     /// A single anonymous file.
@@ -115,10 +132,22 @@ impl AnonKind {
 }
 
 impl AnonInode {
-    fn new(super_block: &Arc<SuperBlock>, kind: FileKind, mode: Mode, owner: (u32, u32)) -> Arc<Self> {
+    fn new(
+        super_block: &Arc<SuperBlock>,
+        kind: FileKind,
+        mode: Mode,
+        owner: (u32, u32),
+    ) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let now = now_realtime();
-        let meta = Meta { mode, uid: owner.0, gid: owner.1, atime: now, mtime: now, ctime: now };
+        let meta = Meta {
+            mode,
+            uid: owner.0,
+            gid: owner.1,
+            atime: now,
+            mtime: now,
+            ctime: now,
+        };
         Arc::new(AnonInode {
             super_block: super_block.clone(),
             ino: NEXT.fetch_add(1, Ordering::Relaxed),

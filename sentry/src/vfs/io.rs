@@ -15,6 +15,7 @@ pub struct Segment {
     pub len: usize,
 }
 
+#[derive(Clone, Copy)]
 enum Memory<'a, K> {
     Guest { mm: &'a Mm, segments: &'a [Segment] },
     Kernel(K),
@@ -190,7 +191,8 @@ impl<'a> Sink<'a> {
     }
 }
 
-/// Gives data: what write(2) drains.
+/// Gives data: what write(2) drains. A clone gives the same bytes again.
+#[derive(Clone)]
 pub struct Source<'a> {
     memory: Memory<'a, &'a [u8]>,
     cursor: Cursor,

@@ -4,12 +4,15 @@
 
 mod block;
 mod queue;
+mod restart;
+mod sigmask;
 
 use bitflags::bitflags;
 
 pub use block::Deadline;
 pub(crate) use block::Parker;
 pub use queue::{Registration, WaitQueue, Wake};
+pub use restart::RestartState;
 
 bitflags! {
     /// What a file is ready for; the bits of poll(2).

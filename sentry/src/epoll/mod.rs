@@ -1,0 +1,234 @@
+//! epoll(7).
+//!
+//! Each registered file has an [`Item`] that stands in the file's wait queue. What the
+//! file tells it puts it on the ready list; epoll_wait(2) takes items off, looks again
+//! whether they are ready, and puts level-triggered ones back.
+
+mod calls;
+mod file;
+mod item;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Weak};
+
+use syscalls::abi::fs::EpollEvent;
+use syscalls::errno::{EBADF, EEXIST, EINVAL, ELOOP, ENOENT, EPERM};
+use syscalls::{Errno, Fd};
+
+use self::item::{Item, Want};
+use crate::sync::{Level, Mutex};
+use crate::vfs::File;
+use crate::wait::{Ready, WaitQueue};
+
+pub use file::EpollFile;
+
+/// The deepest nesting of epolls, as Linux's EP_MAX_NESTS.
+const MAX_NESTING: usize = 5;
+
+/// Descriptor number and description: the same number may come to mean another file.
+type Key = (Fd, usize);
+
+/// An epoll instance.
+pub struct Epoll {
+    items: Mutex<BTreeMap<Key, Arc<Item>>>,
+    ready: Arc<ReadyList>,
+}
+
+/// Items that may be ready. Apart from the instance, because items point to it.
+pub(crate) struct ReadyList {
+    items: Mutex<VecDeque<Arc<Item>>>,
+    queue: WaitQueue,
+}
+
+impl ReadyList {
+    /// Puts an item on the list unless it is there, and tells who waits.
+    fn push(&self, item: Arc<Item>) {
+        if item.list() {
+            self.items.lock().push_back(item);
+        }
+        self.queue.notify(Ready::READABLE);
+    }
+
+    fn pop(&self) -> Option<Arc<Item>> {
+        let item = self.items.lock().pop_front()?;
+        item.unlist();
+        Some(item)
+    }
+}
+
+fn key(fd: Fd, file: &Arc<File>) -> Key {
+    (fd, Arc::as_ptr(file).addr())
+}
+
+impl Default for Epoll {
+    fn default() -> Self {
+        let items = Mutex::new(Level::Wait, VecDeque::new());
+        Epoll {
+            items: Mutex::new(Level::Epoll, BTreeMap::new()),
+            ready: Arc::new(ReadyList {
+                items,
+                queue: WaitQueue::new(),
+            }),
+        }
+    }
+}
+
+impl Epoll {
+    /// EPOLL_CTL_ADD.
+    pub fn add(&self, fd: Fd, file: &Arc<File>, event: EpollEvent) -> Result<(), Errno> {
+        let want = Want::new(event)?;
+        let Some(queue) = file.ops.wait_queue() else {
+            return Err(EPERM.why("the file cannot be waited for"));
+        };
+        if let Some(inner) = file.downcast::<EpollFile>() {
+            if want.exclusive() {
+                return Err(EINVAL);
+            }
+            // The instance itself counts as one level.
+            if inner.epoll().nesting(self, MAX_NESTING).is_none() {
+                return Err(ELOOP);
+            }
+        }
+        let item = Item::new(fd, file, want, &self.ready);
+        {
+            let mut items = self.items.lock();
+            items.retain(|_, item| item.file().is_some());
+            if items.contains_key(&key(fd, file)) {
+                return Err(EEXIST);
+            }
+            items.insert(key(fd, file), item.clone());
+        }
+        item.register(queue);
+        self.look(&item, file);
+        Ok(())
+    }
+
+    /// EPOLL_CTL_MOD.
+    pub fn modify(&self, fd: Fd, file: &Arc<File>, event: EpollEvent) -> Result<(), Errno> {
+        let want = Want::new(event)?;
+        let item = self
+            .items
+            .lock()
+            .get(&key(fd, file))
+            .cloned()
+            .ok_or(ENOENT)?;
+        if want.exclusive() || item.want().exclusive() {
+            return Err(EINVAL);
+        }
+        item.set_want(want);
+        if let Some(queue) = file.ops.wait_queue() {
+            item.register(queue);
+        }
+        self.look(&item, file);
+        Ok(())
+    }
+
+    /// EPOLL_CTL_DEL.
+    pub fn remove(&self, fd: Fd, file: &Arc<File>) -> Result<(), Errno> {
+        let item = self.items.lock().remove(&key(fd, file)).ok_or(ENOENT)?;
+        item.disable();
+        Ok(())
+    }
+
+    /// A file that is ready already counts as having just become so.
+    fn look(&self, item: &Arc<Item>, file: &File) {
+        if item.ready_now(file).is_some() {
+            self.ready.push(item.clone());
+        }
+    }
+
+    /// Takes up to `max` events.
+    pub fn take(&self, max: usize) -> Vec<EpollEvent> {
+        let mut events = Vec::new();
+        let mut again = Vec::new();
+        while events.len() < max {
+            let Some(item) = self.ready.pop() else { break };
+            let Some(file) = item.file() else { continue };
+            let Some(ready) = item.ready_now(&file) else {
+                continue;
+            };
+            events.push(item.report(ready));
+            if item.stays_listed() {
+                again.push(item);
+            }
+        }
+        // At the end of the list, so that others have their turn, and without telling
+        // anybody: nothing new has happened.
+        let mut list = self.ready.items.lock();
+        for item in again {
+            if item.list() {
+                list.push_back(item);
+            }
+        }
+        events
+    }
+
+    /// True if [`Self::take`] would give something.
+    pub fn is_ready(&self) -> bool {
+        let items: Vec<_> = self.ready.items.lock().iter().cloned().collect();
+        items.iter().any(|item| {
+            item.file()
+                .is_some_and(|file| item.ready_now(&file).is_some())
+        })
+    }
+
+    /// Told when [`Self::is_ready`] may have become true.
+    pub fn queue(&self) -> &WaitQueue {
+        &self.ready.queue
+    }
+
+    /// The depth of epolls below and including this one; `None` if it is more than
+    /// `left` or `outer` is among them.
+    fn nesting(&self, outer: &Epoll, left: usize) -> Option<usize> {
+        if std::ptr::eq(self, outer) || left == 0 {
+            return None;
+        }
+        let files: Vec<_> = self
+            .items
+            .lock()
+            .values()
+            .filter_map(|item| item.file())
+            .collect();
+        let inner = files.iter().filter_map(|file| file.downcast::<EpollFile>());
+        let mut depth = 1;
+        for epoll in inner {
+            depth = depth.max(1 + epoll.epoll().nesting(outer, left - 1)?);
+        }
+        Some(depth)
+    }
+
+    /// For /proc/PID/fdinfo.
+    fn describe(&self) -> String {
+        let items = self.items.lock();
+        let line = |item: &Arc<Item>| {
+            let event = item.want().event();
+            let (events, data) = (event.events, event.data);
+            format!(
+                "tfd: {:8} events: {events:8x} data: {data:16x}\n",
+                item.fd().0
+            )
+        };
+        items.values().map(line).collect()
+    }
+}
+
+impl Drop for Epoll {
+    fn drop(&mut self) {
+        for item in self.items.lock().values() {
+            item.disable();
+        }
+    }
+}
+
+/// A weak reference to a file, for items.
+type FileRef = Weak<File>;
+
+/// `EBADF`/`EINVAL` for a descriptor that is no epoll.
+fn epoll_of(file: &File) -> Result<&Epoll, Errno> {
+    file.downcast::<EpollFile>()
+        .map(EpollFile::epoll)
+        .ok_or(EINVAL)
+}
+
+/// The error of a target that is not open.
+const NOT_OPEN: Errno = EBADF;

@@ -1,6 +1,7 @@
 //! Registers and vector state of x86-64.
 
 mod fpstate;
+mod xsave;
 
 pub use fpstate::FpState;
 

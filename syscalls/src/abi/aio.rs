@@ -1,6 +1,7 @@
 //! Asynchronous I/O, io_submit(2).
 
 use super::layout;
+use crate::flags::numbers;
 
 layout! {
     /// A request.
@@ -28,3 +29,20 @@ layout! {
         pub res2: i64,
     }
 }
+
+numbers! {
+    /// `aio_lio_opcode`, io_submit(2).
+    pub const AIO_OPERATIONS: u16 {
+        IOCB_CMD_PREAD = 0;
+        IOCB_CMD_PWRITE = 1;
+        IOCB_CMD_FSYNC = 2;
+        IOCB_CMD_FDSYNC = 3;
+        IOCB_CMD_POLL = 5;
+        IOCB_CMD_NOOP = 6;
+        IOCB_CMD_PREADV = 7;
+        IOCB_CMD_PWRITEV = 8;
+    }
+}
+
+/// `flags`: completion is also counted on the eventfd `resfd`.
+pub const IOCB_FLAG_RESFD: u32 = 1;

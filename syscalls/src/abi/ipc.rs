@@ -1,6 +1,7 @@
 //! System V IPC, sysvipc(7), and POSIX message queues, mq_overview(7).
 
 use super::layout;
+use crate::flags::numbers;
 
 layout! {
     /// Owner and rights of an object, sysvipc(7).
@@ -71,3 +72,51 @@ layout! {
         pub reserved: [i64; 4],
     }
 }
+
+numbers! {
+    /// `cmd` of shmctl(2), semctl(2) and msgctl(2).
+    pub const IPC_COMMANDS: i32 {
+        IPC_RMID = 0;
+        IPC_SET = 1;
+        IPC_STAT = 2;
+        IPC_INFO = 3;
+        MSG_STAT = 11;
+        MSG_INFO = 12;
+        MSG_STAT_ANY = 13;
+        SHM_LOCK = 11;
+        SHM_UNLOCK = 12;
+        SHM_STAT = 13;
+        SHM_INFO = 14;
+        SHM_STAT_ANY = 15;
+        SEM_STAT = 18;
+        SEM_INFO = 19;
+        SEM_STAT_ANY = 20;
+        GETPID = 11;
+        GETVAL = 12;
+        GETALL = 13;
+        GETNCNT = 14;
+        GETZCNT = 15;
+        SETVAL = 16;
+        SETALL = 17;
+    }
+
+    /// Bits of `shmflg`, `semflg` and `msgflg`; the lowest nine are the mode.
+    pub const IPC_FLAGS: i32 {
+        IPC_CREAT = 0o1000;
+        IPC_EXCL = 0o2000;
+        IPC_NOWAIT = 0o4000;
+        SHM_HUGETLB = 0o4000;
+        SHM_NORESERVE = 0o10_000;
+        SHM_RDONLY = 0o10_000;
+        SHM_RND = 0o20_000;
+        SHM_REMAP = 0o40_000;
+        SHM_EXEC = 0o100_000;
+        SEM_UNDO = 0x1000;
+        MSG_NOERROR = 0o10_000;
+        MSG_EXCEPT = 0o20_000;
+        MSG_COPY = 0o40_000;
+    }
+}
+
+/// The key that always makes a new object.
+pub const IPC_PRIVATE: i32 = 0;

@@ -10,10 +10,12 @@ pub mod futex;
 pub mod ipc;
 pub mod mm;
 pub mod net;
+pub mod ptrace;
 pub mod sched;
 pub mod signal;
 pub mod task;
 pub mod time;
+pub mod tty;
 
 /// Declares structures that are copied to and from guests.
 macro_rules! layout {

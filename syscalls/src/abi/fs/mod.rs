@@ -5,6 +5,7 @@ mod inotify;
 mod mount;
 mod open;
 mod poll;
+mod request;
 mod stat;
 
 pub use file::*;
@@ -12,6 +13,7 @@ pub use inotify::*;
 pub use mount::*;
 pub use open::*;
 pub use poll::*;
+pub use request::*;
 pub use stat::*;
 
 use super::layout;

@@ -1,7 +1,13 @@
 //! Signals, signal(7).
 
+mod frame;
+mod info;
+
+pub use frame::*;
+pub use info::*;
+
 use super::layout;
-use crate::flags::flags;
+use crate::flags::{flags, numbers};
 use crate::uaddr::UserAddr;
 
 layout! {
@@ -12,16 +18,6 @@ layout! {
         pub flags: u64,
         pub restorer: UserAddr,
         pub mask: u64,
-    }
-
-    /// What came with a signal, sigaction(2).
-    pub struct Siginfo {
-        pub signo: i32,
-        pub errno: i32,
-        pub code: i32,
-        pub pad0: u32,
-        /// A union that `code` and `signo` select.
-        pub fields: [u64; 14],
     }
 
     /// A stack for handlers, sigaltstack(2).
@@ -64,3 +60,38 @@ flags! {
         CLOEXEC = 0o2_000_000;
     }
 }
+
+numbers! {
+    /// `how` of sigprocmask(2).
+    pub const MASK_CHANGES: i32 {
+        SIG_BLOCK = 0;
+        SIG_UNBLOCK = 1;
+        SIG_SETMASK = 2;
+    }
+
+    /// `sigev_notify`, sigevent(3type).
+    pub const NOTIFICATIONS: i32 {
+        SIGEV_SIGNAL = 0;
+        SIGEV_NONE = 1;
+        SIGEV_THREAD = 2;
+        SIGEV_THREAD_ID = 4;
+    }
+}
+
+flags! {
+    /// `ss_flags`, sigaltstack(2).
+    pub struct AltStackFlags: u32, "SS_", kept {
+        ONSTACK = 1;
+        DISABLE = 2;
+        AUTODISARM = 1 << 31;
+    }
+}
+
+/// The handler address that means the default action.
+pub const SIG_DFL: u64 = 0;
+/// The handler address that means ignoring the signal.
+pub const SIG_IGN: u64 = 1;
+/// Bytes of a signal set; what every `sigsetsize` has to be.
+pub const SIGSET_SIZE: usize = 8;
+/// The least size of an alternate stack, bytes; sigaltstack(2).
+pub const MINSIGSTKSZ: u64 = 2048;

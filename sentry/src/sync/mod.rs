@@ -133,6 +133,21 @@ impl<T> Mutex<T> {
         }
     }
 
+    /// The value, for its only owner.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.inner.get_mut()
+    }
+
+    /// Waits for the lock while another of the same level is held. The caller names the
+    /// order that keeps such pairs from deadlock, where it is not that of [`lock_both`].
+    pub fn lock_second(&self) -> MutexGuard<'_, T> {
+        held::acquire(self.level, true);
+        MutexGuard {
+            level: self.level,
+            inner: self.inner.lock(),
+        }
+    }
+
     /// The lock, if it is free.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         let inner = self.inner.try_lock()?;
@@ -287,6 +302,16 @@ impl<T: Clone> Slot<T> {
     /// The value now.
     pub fn get(&self) -> T {
         self.inner.read().clone()
+    }
+
+    /// Looks at the value without copying it. Nothing else is locked inside.
+    pub fn with<R>(&self, look: impl FnOnce(&T) -> R) -> R {
+        look(&self.inner.read())
+    }
+
+    /// The value, for its only owner.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.inner.get_mut()
     }
 
     /// Replaces the value; returns the old one.

@@ -21,7 +21,7 @@ impl FsContext {
     /// A context whose root and working directory are the root of `mounts`.
     #[must_use]
     pub fn new(mounts: Arc<MountNamespace>) -> Arc<Self> {
-        let root = mounts.root.root_location();
+        let root = mounts.root().root_location();
         Arc::new(FsContext {
             root: Slot::new(Level::Leaf, root.clone()),
             cwd: Slot::new(Level::Leaf, root),

@@ -1,15 +1,16 @@
-//! Names in the tree, and the cache of them.
+//! Names in the tree.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use syscalls::Errno;
-use syscalls::errno::{EINVAL, ENAMETOOLONG};
+use syscalls::errno::{EINVAL, ENAMETOOLONG, ENOTDIR};
 
-use super::{InodeRef, Mount};
-use crate::sync::{Level, Mutex, Slot};
+use super::dcache::Directory;
+use super::{FileKind, InodeRef, Mount};
+use crate::sync::{Level, Slot};
 
 /// One component of a path: 1 to 255 bytes, no '/', no NUL; "." and ".." only where said.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,6 +36,11 @@ impl FileName {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The bytes, shared.
+    pub(crate) fn shared(&self) -> Arc<[u8]> {
+        self.0.clone()
+    }
 }
 
 impl Borrow<[u8]> for FileName {
@@ -49,14 +55,6 @@ impl fmt::Debug for FileName {
     }
 }
 
-/// What is known of a child.
-pub(crate) enum Child {
-    /// It exists.
-    Present(Arc<Dentry>),
-    /// It does not.
-    Absent,
-}
-
 /// Where a dentry hangs.
 #[derive(Clone)]
 pub(crate) struct Place {
@@ -69,11 +67,18 @@ pub(crate) struct Place {
 }
 
 /// A name that leads to an inode.
+///
+/// A directory's dentry keeps its children in a cache (`dcache.rs`), a child keeps its
+/// parent; removing a name and eviction break the circle.
 pub struct Dentry {
     inode: InodeRef,
     pub(crate) place: Slot<Place>,
-    pub(crate) children: Mutex<HashMap<FileName, Child>>,
-    pub(crate) this: Weak<Dentry>,
+    /// `None` unless it is a directory.
+    directory: Option<Box<Directory>>,
+    /// Mounts that hang on it, in any name space.
+    mounts: AtomicU32,
+    /// Looked up since the cache's clock hand last passed.
+    used: AtomicBool,
 }
 
 impl Dentry {
@@ -104,11 +109,14 @@ impl Dentry {
     }
 
     pub(crate) fn with_place(inode: InodeRef, place: Place) -> Arc<Self> {
-        Arc::new_cyclic(|this| Dentry {
+        let directory = (inode.kind() == FileKind::Directory)
+            .then(|| Box::new(Directory::new(inode.super_block().fs.trusts_cache())));
+        Arc::new(Dentry {
             inode,
             place: Slot::new(Level::Leaf, place),
-            children: Mutex::new(Level::Dentry, HashMap::new()),
-            this: this.clone(),
+            directory,
+            mounts: AtomicU32::new(0),
+            used: AtomicBool::new(true),
         })
     }
 
@@ -116,6 +124,87 @@ impl Dentry {
     #[must_use]
     pub fn inode(&self) -> &InodeRef {
         &self.inode
+    }
+
+    /// The directory it is in; `None` for roots and anonymous files.
+    #[must_use]
+    pub fn parent(&self) -> Option<Arc<Dentry>> {
+        self.place.with(|place| place.parent.clone())
+    }
+
+    /// Its name now.
+    #[must_use]
+    pub fn name(&self) -> Arc<[u8]> {
+        self.place.with(|place| place.name.clone())
+    }
+
+    /// True once the name was removed.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.place.with(|place| place.deleted)
+    }
+
+    /// True if it is a directory.
+    #[must_use]
+    pub fn is_dir(&self) -> bool {
+        self.directory.is_some()
+    }
+
+    /// What makes it a directory; `ENOTDIR`.
+    pub(super) fn directory(&self) -> Result<&Directory, Errno> {
+        self.directory.as_deref().ok_or(ENOTDIR)
+    }
+
+    /// True if a mount hangs on it in some name space.
+    pub(crate) fn is_mountpoint(&self) -> bool {
+        self.mounts.load(Ordering::Relaxed) != 0
+    }
+
+    pub(super) fn add_mount(&self) {
+        self.mounts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn remove_mount(&self) {
+        self.mounts.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn mark_used(&self) {
+        // Most are marked already: a read leaves the cache line shared.
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn take_used(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
+    }
+
+    pub(super) fn mark_deleted(&self) {
+        self.place.update(|place| place.deleted = true);
+    }
+
+    /// True if `self` is `other` or lies above it.
+    pub(super) fn is_ancestor_of(self: &Arc<Self>, other: &Arc<Dentry>) -> bool {
+        let mut at = Some(other.clone());
+        while let Some(dentry) = at {
+            if Arc::ptr_eq(self, &dentry) {
+                return true;
+            }
+            at = dentry.parent();
+        }
+        false
+    }
+}
+
+impl Drop for Dentry {
+    /// Lets go of the parents one by one: a guest can build a tree deeper than a stack.
+    fn drop(&mut self) {
+        super::dcache::note_dropped();
+        let mut parent = self.place.get_mut().parent.take();
+        while let Some(dentry) = parent {
+            parent =
+                Arc::into_inner(dentry).and_then(|mut dentry| dentry.place.get_mut().parent.take());
+        }
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use syscalls::Errno;
 use syscalls::errno::{EINVAL, ENODATA, ENODEV, ENOSYS, ENOTDIR, ENOTTY, EOPNOTSUPP, EPERM, EXDEV};
 
 use super::{Attr, DeviceNumber, FileKind, FileName, FileOps, Location, Mode, OpenMode, SetAttr};
 use crate::mm::Mappable;
+use crate::sync::{Level, Mutex};
 use crate::task::Current;
 
 /// A shared inode.
@@ -98,6 +100,24 @@ pub trait Inode: Send + Sync + 'static {
     /// The child `name`; `ENOENT` if there is none. Never "." or "..".
     fn lookup(&self, name: &FileName) -> Result<InodeRef, Errno> {
         Err(ENOTDIR)
+    }
+
+    /// Where [`FileSystem::trusts_cache`] is false: what `name` leads to now, or `None` if
+    /// that is still `cached`. File systems that make a new inode at each lookup say here
+    /// when an old one still serves.
+    fn revalidate(&self, name: &FileName, cached: &InodeRef) -> Result<Option<InodeRef>, Errno> {
+        let now = self.lookup(name)?;
+        Ok((!Arc::ptr_eq(&now, cached)).then_some(now))
+    }
+
+    /// Owner and mode alone: asked for every directory of a path.
+    fn owner(&self) -> Result<Owner, Errno> {
+        let attr = self.attr()?;
+        Ok(Owner {
+            uid: attr.uid,
+            gid: attr.gid,
+            mode: attr.mode,
+        })
     }
 
     /// Makes `name`; `EEXIST` if it exists.
@@ -196,13 +216,13 @@ pub trait Inode: Send + Sync + 'static {
 
 /// See [`Inode::attachments`].
 pub struct Attachments {
-    slots: crate::sync::Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
+    slots: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
 
 impl Default for Attachments {
     fn default() -> Self {
         Attachments {
-            slots: crate::sync::Mutex::new(crate::sync::Level::Leaf, Vec::new()),
+            slots: Mutex::new(Level::Leaf, Vec::new()),
         }
     }
 }
@@ -288,13 +308,16 @@ pub struct SuperBlock {
     pub fs: Box<dyn FileSystem>,
     /// What /proc/mounts shows as the source.
     pub source: String,
+    /// Held over renames from one directory to another: who lies above whom stays.
+    pub(crate) renames: Mutex<()>,
+    /// Mounts of it, hanging or not.
+    pub(crate) mounts: AtomicU32,
 }
 
 impl SuperBlock {
     /// A new instance with a device number of its own.
     #[must_use]
     pub fn new(fs: Box<dyn FileSystem>, source: impl Into<String>) -> Arc<Self> {
-        use std::sync::atomic::{AtomicU32, Ordering};
         static NEXT: AtomicU32 = AtomicU32::new(1);
         // Anonymous devices have major number 0.
         let minor = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -303,6 +326,8 @@ impl SuperBlock {
             dev,
             fs,
             source: source.into(),
+            renames: Mutex::new(Level::Rename, ()),
+            mounts: AtomicU32::new(0),
         })
     }
 }

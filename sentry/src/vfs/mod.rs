@@ -6,14 +6,26 @@
 //! seen through a mount; a [`File`] is an open file description.
 
 mod anon;
+pub mod access;
 mod attr;
+mod create;
+mod dcache;
 mod dentry;
 mod file;
 mod inode;
 pub mod io;
+mod lookup;
 mod mount;
+mod namespace;
+pub mod notify;
+mod path;
+mod remove;
+mod rename;
+mod unnamed;
+pub mod walk;
 
 pub use anon::{AnonInode, AnonKind};
+pub use access::{Access, permit};
 pub use attr::{Attr, DeviceNumber, FileKind, Mode, SetAttr, SetTime, Timestamp};
 pub use dentry::{Dentry, FileName, Location};
 pub use file::{DirEntry, DirSink, File, FileOps, OpenMode, SeekFrom};
@@ -22,4 +34,7 @@ pub use inode::{
     SuperBlock, XattrMode,
 };
 pub use io::{Sink, Source};
-pub use mount::{Mount, MountFlags, MountNamespace};
+pub use mount::{Mount, MountFlags};
+pub use namespace::MountNamespace;
+pub use path::PathText;
+pub use walk::Walking;

@@ -1,4 +1,4 @@
-//! Mounts and mount name spaces, mount_namespaces(7).
+//! Mounts: file systems' trees at places, and which mount lies on which.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use bitflags::bitflags;
 
 use super::{Dentry, Location, SuperBlock};
-use crate::sync::{Level, Mutex, Slot};
+use crate::sync::{Level, Slot};
 
 bitflags! {
     /// Flags of one mount, mount(2).
@@ -20,6 +20,8 @@ bitflags! {
         const NODEV = 4;
         /// MS_NOEXEC.
         const NOEXEC = 8;
+        /// MS_NOSYMFOLLOW.
+        const NOSYMFOLLOW = 256;
         /// MS_NOATIME.
         const NOATIME = 1024;
         /// MS_NODIRATIME.
@@ -40,7 +42,9 @@ pub struct Mount {
     /// Which of its dentries is the root here (bind mounts show a part).
     pub root: Arc<Dentry>,
     /// Where it hangs; `None` for the root and for detached and internal mounts.
-    pub(crate) at: Slot<Option<Location>>,
+    at: Slot<Option<Location>>,
+    /// What hangs on it, by mount point. Changed under the name space's lock alone.
+    children: Slot<Vec<(Arc<Dentry>, Arc<Mount>)>>,
     flags: AtomicU32,
 }
 
@@ -49,11 +53,14 @@ impl Mount {
     #[must_use]
     pub fn new(root: Arc<Dentry>, flags: MountFlags) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
+        let super_block = root.inode().super_block().clone();
+        super_block.mounts.fetch_add(1, Ordering::Relaxed);
         Arc::new(Mount {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            super_block: root.inode().super_block().clone(),
+            super_block,
             root,
             at: Slot::new(Level::Leaf, None),
+            children: Slot::new(Level::Leaf, Vec::new()),
             flags: AtomicU32::new(flags.bits()),
         })
     }
@@ -69,6 +76,12 @@ impl Mount {
         self.flags.store(flags.bits(), Ordering::Relaxed);
     }
 
+    /// True unless it is mounted read-only.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        !self.flags().contains(MountFlags::READ_ONLY)
+    }
+
     /// Its root as a location.
     #[must_use]
     pub fn root_location(self: &Arc<Self>) -> Location {
@@ -77,21 +90,64 @@ impl Mount {
             dentry: self.root.clone(),
         }
     }
-}
 
-/// The mounts that a group of processes sees.
-pub struct MountNamespace {
-    /// The mount whose root is "/".
-    pub root: Arc<Mount>,
-    /// All of them, in the order of mounting. A later one on the same place hides an earlier.
-    pub(crate) mounts: Mutex<Vec<Arc<Mount>>>,
-}
-
-impl MountNamespace {
-    /// A name space with a root.
+    /// What it covers; `None` at the top of the tree, and for detached mounts.
     #[must_use]
-    pub fn new(root: Arc<Mount>) -> Arc<Self> {
-        let mounts = Mutex::new(Level::Mounts, vec![root.clone()]);
-        Arc::new(MountNamespace { root, mounts })
+    pub fn mountpoint(&self) -> Option<Location> {
+        self.at.get()
+    }
+
+    /// The mount that covers `dentry` of this one.
+    pub(super) fn child_on(&self, dentry: &Arc<Dentry>) -> Option<Arc<Mount>> {
+        self.children.with(|children| {
+            let found = children.iter().find(|(at, _)| Arc::ptr_eq(at, dentry));
+            found.map(|(_, mount)| mount.clone())
+        })
+    }
+
+    /// All mounts directly on this one.
+    pub(super) fn children(&self) -> Vec<Arc<Mount>> {
+        self.children
+            .with(|children| children.iter().map(|(_, mount)| mount.clone()).collect())
+    }
+
+    /// Hangs `self`, which hangs nowhere, on `at`, which nothing covers.
+    pub(super) fn hang(self: &Arc<Self>, at: &Location) {
+        at.dentry.add_mount();
+        self.at.set(Some(at.clone()));
+        let entry = (at.dentry.clone(), self.clone());
+        at.mount.children.update(|children| children.push(entry));
+    }
+
+    /// Takes it off what it hangs on; returns where that was.
+    pub(super) fn take_off(self: &Arc<Self>) -> Option<Location> {
+        let at = self.at.set(None)?;
+        let taken = at.mount.children.update(|children| {
+            let index = children.iter().position(|(_, m)| Arc::ptr_eq(m, self))?;
+            Some(children.remove(index))
+        });
+        drop(taken);
+        at.dentry.remove_mount();
+        Some(at)
+    }
+}
+
+impl Location {
+    /// The root of the topmost mount here; `self` if nothing covers it.
+    #[must_use]
+    pub fn topmost(self) -> Location {
+        let mut at = self;
+        while at.dentry.is_mountpoint()
+            && let Some(mount) = at.mount.child_on(&at.dentry)
+        {
+            at = mount.root_location();
+        }
+        at
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        self.super_block.mounts.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -5,8 +5,8 @@
 //! a [`Mount`] puts a file system's tree into the name space; a [`Location`] is a dentry
 //! seen through a mount; a [`File`] is an open file description.
 
-mod anon;
 pub mod access;
+mod anon;
 mod attr;
 mod create;
 mod dcache;
@@ -24,8 +24,8 @@ mod rename;
 mod unnamed;
 pub mod walk;
 
-pub use anon::{AnonInode, AnonKind};
 pub use access::{Access, permit};
+pub use anon::{AnonInode, AnonKind};
 pub use attr::{Attr, DeviceNumber, FileKind, Mode, SetAttr, SetTime, Timestamp};
 pub use dentry::{Dentry, FileName, Location};
 pub use file::{DirEntry, DirSink, File, FileOps, OpenMode, SeekFrom};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use platform::{MemoryFile, Platform};
 
 use crate::config::Config;
+use crate::futex::FutexTable;
 use crate::sync::{Level, Slot};
 use crate::task::{PidTable, Users};
 
@@ -18,6 +19,8 @@ pub struct Kernel {
     pub memory: MemoryFile,
     /// All tasks.
     pub pids: PidTable,
+    /// Who waits for which futex.
+    pub futexes: FutexTable,
     /// Accounts of users.
     pub users: Users,
     /// Host and NIS domain name, uts_namespaces(7).
@@ -46,6 +49,7 @@ impl Kernel {
             platform,
             memory,
             pids: PidTable::default(),
+            futexes: FutexTable::default(),
             users: Users::default(),
             uts: Slot::new(Level::Leaf, Arc::new(uts)),
         })

@@ -10,6 +10,7 @@ pub mod epoll;
 pub mod eventfd;
 pub mod fd;
 pub mod fs;
+pub mod futex;
 
 pub mod kernel;
 pub mod loader;

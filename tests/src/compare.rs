@@ -58,7 +58,10 @@ pub struct Scope {
 
 impl Scope {
     /// Everything, byte for byte.
-    pub const ALL: Scope = Scope { stderr: true, normalise: &[] };
+    pub const ALL: Scope = Scope {
+        stderr: true,
+        normalise: &[],
+    };
 
     /// Nothing when the two are equal in this scope, else a report for people.
     #[must_use]
@@ -76,19 +79,29 @@ impl Scope {
         }
         // What the program complained about is the first thing one wants to know.
         if !self.stderr && !got.stderr.is_empty() {
-            let _ = writeln!(report, "stderr: {}", tail(&String::from_utf8_lossy(&got.stderr)));
+            let _ = writeln!(
+                report,
+                "stderr: {}",
+                tail(&String::from_utf8_lossy(&got.stderr))
+            );
         }
         Some(report)
     }
 
     fn text_difference(self, what: &str, expected: &[u8], got: &[u8]) -> String {
         let (expected, got) = (self.blur(expected), self.blur(got));
-        if expected == got { String::new() } else { format!("{what}:\n{}", diff(&expected, &got)) }
+        if expected == got {
+            String::new()
+        } else {
+            format!("{what}:\n{}", diff(&expected, &got))
+        }
     }
 
     fn blur(self, text: &[u8]) -> String {
         let text = String::from_utf8_lossy(text).into_owned();
-        self.normalise.iter().fold(text, |text, how| how.apply(&text))
+        self.normalise
+            .iter()
+            .fold(text, |text, how| how.apply(&text))
     }
 }
 
@@ -112,7 +125,11 @@ pub fn diff(expected: &str, got: &str) -> String {
                     ChangeTag::Insert => '+',
                     ChangeTag::Equal => ' ',
                 };
-                let _ = writeln!(out, "  {sign} {}", change.to_string().trim_end_matches('\n'));
+                let _ = writeln!(
+                    out,
+                    "  {sign} {}",
+                    change.to_string().trim_end_matches('\n')
+                );
             }
         }
     }

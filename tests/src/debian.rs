@@ -12,8 +12,20 @@ use crate::workspace;
 
 /// What the root holds beyond the packages marked essential.
 const PACKAGES: &[&str] = &[
-    "bash", "coreutils", "python3", "perl", "git", "sqlite3", "gcc", "libc6-dev", "make", "tar",
-    "xz-utils", "procps", "file", "busybox-static",
+    "bash",
+    "coreutils",
+    "python3",
+    "perl",
+    "git",
+    "sqlite3",
+    "gcc",
+    "libc6-dev",
+    "make",
+    "tar",
+    "xz-utils",
+    "procps",
+    "file",
+    "busybox-static",
 ];
 
 /// Bumped when the recipe changes in another way than its packages.
@@ -37,7 +49,8 @@ pub fn root() -> Result<PathBuf, String> {
 pub fn build(dir: &Path) -> Result<(), String> {
     fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     let lock = File::create(dir.join("lock")).map_err(|e| format!("{}: {e}", dir.display()))?;
-    let _one_at_a_time = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| e.to_string())?;
+    let _one_at_a_time =
+        Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| e.to_string())?;
 
     let stamp = dir.join("stamp");
     let recipe = format!("{RECIPE} {}\n", PACKAGES.join(","));
@@ -49,7 +62,12 @@ pub fn build(dir: &Path) -> Result<(), String> {
         fs::remove_dir_all(&root).map_err(|e| format!("{}: {e}", root.display()))?;
     }
     let source = Source::configured()?;
-    println!("debian-root: {} from {} into {}", source.suite, source.mirror, root.display());
+    println!(
+        "debian-root: {} from {} into {}",
+        source.suite,
+        source.mirror,
+        root.display()
+    );
     debootstrap(&source, &root, &dir.join("log"))?;
     // Downloads are of no use to a program that runs over the root.
     for cache in ["var/cache/apt/archives", "var/lib/apt/lists"] {
@@ -69,23 +87,37 @@ impl Source {
     /// leaves out updates, security and third parties.
     fn configured() -> Result<Source, String> {
         let out = Command::new("apt-get")
-            .args(["indextargets", "--format", "$(REPO_URI) $(CODENAME) $(RELEASE) $(COMPONENT)"])
+            .args([
+                "indextargets",
+                "--format",
+                "$(REPO_URI) $(CODENAME) $(RELEASE) $(COMPONENT)",
+            ])
             .arg("Created-By: Packages")
             .output()
             .map_err(|e| format!("apt-get: {e}"))?;
         let text = String::from_utf8_lossy(&out.stdout);
         for line in text.lines() {
             let fields: Vec<&str> = line.split_whitespace().collect();
-            let (Some(&mirror), Some(&component)) = (fields.first(), fields.last()) else { continue };
+            let (Some(&mirror), Some(&component)) = (fields.first(), fields.last()) else {
+                continue;
+            };
             let known = |suite: &&&str| {
-                Path::new("/usr/share/debootstrap/scripts").join(suite).exists()
+                Path::new("/usr/share/debootstrap/scripts")
+                    .join(suite)
+                    .exists()
             };
             if component != "main" {
                 continue;
             }
             // Without downloaded lists apt knows no code name and leaves the field empty.
-            if let Some(suite) = fields.get(1..fields.len() - 1).and_then(|s| s.iter().find(known)) {
-                return Ok(Source { mirror: mirror.to_owned(), suite: (*suite).to_owned() });
+            if let Some(suite) = fields
+                .get(1..fields.len() - 1)
+                .and_then(|s| s.iter().find(known))
+            {
+                return Ok(Source {
+                    mirror: mirror.to_owned(),
+                    suite: (*suite).to_owned(),
+                });
             }
         }
         Err("apt has no repository that debootstrap knows (or debootstrap is missing)".to_owned())
@@ -106,7 +138,12 @@ fn debootstrap(source: &Source, root: &Path, log: &Path) -> Result<(), String> {
     let mut told = Instant::now();
     let mut last = String::new();
     let mut all = String::new();
-    for line in child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
+    for line in child
+        .stdout
+        .take()
+        .into_iter()
+        .flat_map(|out| BufReader::new(out).lines())
+    {
         let Ok(line) = line else { break };
         all += &format!("{line}\n");
         if told.elapsed() > Duration::from_secs(5) {
@@ -117,7 +154,11 @@ fn debootstrap(source: &Source, root: &Path, log: &Path) -> Result<(), String> {
     }
     let _ = fs::write(log, all);
     let status = child.wait().map_err(|e| format!("debootstrap: {e}"))?;
-    if status.success() { Ok(()) } else { Err(format!("debootstrap: {status}: {last}")) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("debootstrap: {status}: {last}"))
+    }
 }
 
 fn remove_files(dir: &Path) {

@@ -37,9 +37,11 @@ fn parse(text: &str) -> Result<Vec<Gap>, String> {
         .map(|line| {
             let mut fields = line.splitn(3, '|').map(|field| field.trim().to_owned());
             match (fields.next(), fields.next(), fields.next()) {
-                (Some(case), Some(platform), Some(cause)) if !cause.is_empty() => {
-                    Ok(Gap { case, platform, cause })
-                }
+                (Some(case), Some(platform), Some(cause)) if !cause.is_empty() => Ok(Gap {
+                    case,
+                    platform,
+                    cause,
+                }),
                 _ => Err(line.to_owned()),
             }
         })
@@ -47,7 +49,9 @@ fn parse(text: &str) -> Result<Vec<Gap>, String> {
 }
 
 fn matches(pattern: &str, name: &str) -> bool {
-    pattern.strip_suffix('*').map_or(pattern == name, |start| name.starts_with(start))
+    pattern
+        .strip_suffix('*')
+        .map_or(pattern == name, |start| name.starts_with(start))
 }
 
 #[cfg(test)]

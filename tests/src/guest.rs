@@ -34,7 +34,10 @@ pub fn rows() -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
     for family in sorted_entries(&top)?.iter().filter(|path| path.is_dir()) {
         let family_name = name_of(family);
-        for source in sorted_entries(family)?.iter().filter(|p| p.extension().is_some_and(|e| e == "c")) {
+        for source in sorted_entries(family)?
+            .iter()
+            .filter(|p| p.extension().is_some_and(|e| e == "c"))
+        {
             let binary = compile(source, &top)?;
             let name = format!("{family_name}/{}", name_of(&source.with_extension("")));
             if ON_TWO_FILE_SYSTEMS.contains(&family_name.as_str()) {
@@ -66,14 +69,26 @@ fn row(name: String, binary: &Path, place: &str) -> Row {
 
 /// The compiled program, made again when its source, the header or the flags changed.
 fn compile(source: &Path, top: &Path) -> Result<PathBuf, String> {
-    const FLAGS: &[&str] =
-        &["-std=gnu17", "-O1", "-static", "-pthread", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"];
+    const FLAGS: &[&str] = &[
+        "-std=gnu17",
+        "-O1",
+        "-static",
+        "-pthread",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-D_GNU_SOURCE",
+    ];
     let read = |path: &Path| fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
     let mut hash = DefaultHasher::new();
     (FLAGS, read(source)?, read(&top.join("guest.h"))?).hash(&mut hash);
     let dir = workspace::work_dir().join("guest");
     fs::create_dir_all(&dir).map_err(|e| format!("{}: {e}", dir.display()))?;
-    let binary = dir.join(format!("{}-{:016x}", name_of(&source.with_extension("")), hash.finish()));
+    let binary = dir.join(format!(
+        "{}-{:016x}",
+        name_of(&source.with_extension("")),
+        hash.finish()
+    ));
     if binary.exists() {
         return Ok(binary);
     }
@@ -103,7 +118,10 @@ fn sorted_entries(dir: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Compares two runs of a program section by section against the list of known gaps.
@@ -119,23 +137,41 @@ pub fn verdict(name: &str, platform: &str, native: &Outcome, got: &Outcome) -> R
     let (wanted, found) = (sections(&expected_text), sections(&got_text));
     let mut report = String::new();
     for (section, lines) in &wanted {
-        let theirs = found.iter().find(|(name, _)| name == section).map_or("", |(_, lines)| lines);
+        let theirs = found
+            .iter()
+            .find(|(name, _)| name == section)
+            .map_or("", |(_, lines)| lines);
         let difference = (theirs != *lines).then(|| diff(lines, theirs));
         let key = format!("{name}#{section}");
         if let Err(problem) = judge(difference, expected::cause(&key, platform)) {
             let _ = write!(report, "== {section}\n{problem}");
         }
     }
-    for (section, lines) in found.iter().filter(|(name, _)| !wanted.iter().any(|(w, _)| w == name)) {
-        let _ = write!(report, "== {section} (not there natively)\n{}", diff("", lines));
+    for (section, lines) in found
+        .iter()
+        .filter(|(name, _)| !wanted.iter().any(|(w, _)| w == name))
+    {
+        let _ = write!(
+            report,
+            "== {section} (not there natively)\n{}",
+            diff("", lines)
+        );
     }
     if native.end != got.end {
         let _ = writeln!(report, "end: expected {}, got {}", native.end, got.end);
     }
     if native.stderr != got.stderr {
-        let _ = write!(report, "stderr:\n{}", diff(&text(&native.stderr), &text(&got.stderr)));
+        let _ = write!(
+            report,
+            "stderr:\n{}",
+            diff(&text(&native.stderr), &text(&got.stderr))
+        );
     }
-    if report.is_empty() { Ok(()) } else { Err(report) }
+    if report.is_empty() {
+        Ok(())
+    } else {
+        Err(report)
+    }
 }
 
 /// Splits at the lines `== name`; what stands before the first is the section "".

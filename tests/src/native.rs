@@ -36,7 +36,10 @@ trait Doing<T> {
 
 impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
     fn doing(self, what: impl std::fmt::Display) -> Result<T, Failed> {
-        self.map_err(|e| Failed { what: what.to_string(), source: e.into() })
+        self.map_err(|e| Failed {
+            what: what.to_string(),
+            source: e.into(),
+        })
     }
 }
 
@@ -57,7 +60,10 @@ pub fn launch(bundle: &Path) -> Result<i32, Failed> {
         .arg(bundle)
         .status()
         .doing(me.display())?;
-    Ok(status.code().or(status.signal().map(|n| 128 + n)).unwrap_or(255))
+    Ok(status
+        .code()
+        .or(status.signal().map(|n| 128 + n))
+        .unwrap_or(255))
 }
 
 /// Applies the bundle to this process, which is pid 1 of its namespace, and executes it.
@@ -74,7 +80,10 @@ fn apply(bundle: &Path) -> Result<std::convert::Infallible, Failed> {
     let spec = Spec::load(bundle.join("config.json"))
         .map_err(io::Error::other)
         .doing(bundle.display())?;
-    let root = spec.root().as_ref().map_or_else(|| bundle.into(), |r| bundle.join(r.path()));
+    let root = spec
+        .root()
+        .as_ref()
+        .map_or_else(|| bundle.into(), |r| bundle.join(r.path()));
     let process = spec.process().clone().unwrap_or_default();
 
     setsid().doing("new session")?;
@@ -88,7 +97,14 @@ fn apply(bundle: &Path) -> Result<std::convert::Infallible, Failed> {
 fn enter_root(root: &Path, mounts: &[Mount]) -> Result<(), Failed> {
     const NONE: Option<&str> = None;
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE).doing("private mounts")?;
-    mount(Some(root), root, NONE, MsFlags::MS_BIND | MsFlags::MS_REC, NONE).doing(root.display())?;
+    mount(
+        Some(root),
+        root,
+        NONE,
+        MsFlags::MS_BIND | MsFlags::MS_REC,
+        NONE,
+    )
+    .doing(root.display())?;
     for entry in mounts {
         mount_one(root, entry)?;
     }
@@ -118,13 +134,26 @@ fn mount_one(root: &Path, entry: &Mount) -> Result<(), Failed> {
         }
     }
     let kind = entry.typ().as_deref();
-    mount(entry.source().as_deref(), &at, kind, flags, Some(data.join(",").as_str()))
-        .doing(format_args!("mount {}", destination.display()))
+    mount(
+        entry.source().as_deref(),
+        &at,
+        kind,
+        flags,
+        Some(data.join(",").as_str()),
+    )
+    .doing(format_args!("mount {}", destination.display()))
 }
 
 /// The devices that every container has, config-linux.md "Default Devices".
 fn make_devices(dev: &Path) -> Result<(), Failed> {
-    let nodes = [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+    let nodes = [
+        ("null", 1, 3),
+        ("zero", 1, 5),
+        ("full", 1, 7),
+        ("random", 1, 8),
+        ("urandom", 1, 9),
+        ("tty", 5, 0),
+    ];
     let old = umask(Mode::empty());
     for (name, major, minor) in nodes {
         let mode = Mode::from_bits_truncate(0o666);
@@ -158,26 +187,50 @@ fn execute(process: &Process) -> Result<Failed, Failed> {
     umask(Mode::from_bits_truncate(0o022));
     let no_caps = Capabilities::new();
     let wanted = process.capabilities().as_ref();
-    let bounding = caps_of(wanted.and_then(|c| c.bounding().as_ref()).unwrap_or(&no_caps))?;
+    let bounding = caps_of(
+        wanted
+            .and_then(|c| c.bounding().as_ref())
+            .unwrap_or(&no_caps),
+    )?;
     for cap in caps::all().difference(&bounding) {
         // A newer name than the running kernel's is not there to be dropped.
         let _ = caps::drop(None, caps::CapSet::Bounding, *cap);
     }
     prctl::set_keepcaps(true).doing("keepcaps")?;
-    let (uid, gid) = (Uid::from_raw(process.user().uid()), Gid::from_raw(process.user().gid()));
-    let groups: Vec<Gid> =
-        process.user().additional_gids().iter().flatten().copied().map(Gid::from_raw).collect();
+    let (uid, gid) = (
+        Uid::from_raw(process.user().uid()),
+        Gid::from_raw(process.user().gid()),
+    );
+    let groups: Vec<Gid> = process
+        .user()
+        .additional_gids()
+        .iter()
+        .flatten()
+        .copied()
+        .map(Gid::from_raw)
+        .collect();
     setgroups(&groups).doing("groups")?;
     setresgid(gid, gid, gid).doing("gid")?;
     setresuid(uid, uid, uid).doing("uid")?;
     prctl::set_keepcaps(false).doing("keepcaps")?;
     for (set, wanted) in [
-        (caps::CapSet::Inheritable, wanted.and_then(|c| c.inheritable().as_ref())),
-        (caps::CapSet::Effective, wanted.and_then(|c| c.effective().as_ref())),
-        (caps::CapSet::Permitted, wanted.and_then(|c| c.permitted().as_ref())),
+        (
+            caps::CapSet::Inheritable,
+            wanted.and_then(|c| c.inheritable().as_ref()),
+        ),
+        (
+            caps::CapSet::Effective,
+            wanted.and_then(|c| c.effective().as_ref()),
+        ),
+        (
+            caps::CapSet::Permitted,
+            wanted.and_then(|c| c.permitted().as_ref()),
+        ),
     ] {
         let wanted = caps_of(wanted.unwrap_or(&no_caps))?;
-        caps::set(None, set, &wanted).map_err(io::Error::other).doing("capabilities")?;
+        caps::set(None, set, &wanted)
+            .map_err(io::Error::other)
+            .doing("capabilities")?;
     }
     if process.no_new_privileges() == Some(true) {
         prctl::set_no_new_privs().doing("no_new_privs")?;
@@ -188,10 +241,21 @@ fn execute(process: &Process) -> Result<Failed, Failed> {
     let Some((program, rest)) = args.split_first() else {
         return Err(io::Error::from(io::ErrorKind::InvalidInput)).doing("process.args is empty");
     };
-    let env = process.env().iter().flatten().filter_map(|pair| pair.split_once('='));
+    let env = process
+        .env()
+        .iter()
+        .flatten()
+        .filter_map(|pair| pair.split_once('='));
     prctl::set_pdeathsig(None).doing("pdeathsig")?;
-    let error = Command::new(program).args(rest).env_clear().envs(env).exec();
-    Ok(Failed { what: program.clone(), source: error })
+    let error = Command::new(program)
+        .args(rest)
+        .env_clear()
+        .envs(env)
+        .exec();
+    Ok(Failed {
+        what: program.clone(),
+        source: error,
+    })
 }
 
 fn caps_of(names: &Capabilities) -> Result<caps::CapsHashSet, Failed> {
@@ -199,7 +263,9 @@ fn caps_of(names: &Capabilities) -> Result<caps::CapsHashSet, Failed> {
         .iter()
         .map(|cap| {
             let name = format!("CAP_{cap}");
-            caps::Capability::from_str(&name).map_err(io::Error::other).doing(name)
+            caps::Capability::from_str(&name)
+                .map_err(io::Error::other)
+                .doing(name)
         })
         .collect()
 }

@@ -38,7 +38,9 @@ pub fn base(root: Root) -> Result<PathBuf, String> {
     match root {
         Root::Debian => DEBIAN.get_or_init(debian::root).clone(),
         Root::Busybox => BUSYBOX.get_or_init(busybox).clone(),
-        Root::Program => PROGRAM.get_or_init(|| small_root("program", |_| Ok(()))).clone(),
+        Root::Program => PROGRAM
+            .get_or_init(|| small_root("program", |_| Ok(())))
+            .clone(),
     }
 }
 
@@ -51,7 +53,10 @@ fn busybox() -> Result<PathBuf, String> {
         .map_err(|e| format!("{}: {e}", binary.display()))?;
     small_root("busybox", |root| {
         fs::copy(&binary, root.join("bin/busybox"))?;
-        for applet in String::from_utf8_lossy(&list.stdout).lines().filter(|&a| a != "busybox") {
+        for applet in String::from_utf8_lossy(&list.stdout)
+            .lines()
+            .filter(|&a| a != "busybox")
+        {
             symlink("busybox", root.join("bin").join(applet))?;
         }
         Ok(())
@@ -70,10 +75,17 @@ fn small_root(
     }
     let making = workspace::work_dir().join(format!("{name}.{}", std::process::id()));
     let make = || -> std::io::Result<()> {
-        for dir in ["bin", "dev", "etc", "proc", "root", "srv", "sys", "usr", "var"] {
-            fs::DirBuilder::new().recursive(true).mode(0o755).create(making.join(dir))?;
+        for dir in [
+            "bin", "dev", "etc", "proc", "root", "srv", "sys", "usr", "var",
+        ] {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(making.join(dir))?;
         }
-        fs::DirBuilder::new().mode(0o777).create(making.join("tmp"))?;
+        fs::DirBuilder::new()
+            .mode(0o777)
+            .create(making.join("tmp"))?;
         fs::write(making.join("etc/passwd"), PASSWD)?;
         fs::write(making.join("etc/group"), GROUP)?;
         fill(&making)
@@ -84,7 +96,9 @@ fn small_root(
             let _ = fs::remove_dir_all(&making);
             Ok(done)
         }
-        result => result.map(|()| done).map_err(|e| format!("{}: {e}", making.display())),
+        result => result
+            .map(|()| done)
+            .map_err(|e| format!("{}: {e}", making.display())),
     }
 }
 
@@ -101,14 +115,23 @@ impl View {
     /// # Errors
     /// The host's; needs the privilege to mount.
     pub fn overlay(base: &Path, at: &Path, scratch: &Path) -> Result<View, String> {
-        let mut view = View { at: at.to_owned(), upper_is_mount: None };
+        let mut view = View {
+            at: at.to_owned(),
+            upper_is_mount: None,
+        };
         fs::create_dir_all(at).map_err(|e| format!("{}: {e}", at.display()))?;
         fs::create_dir_all(scratch).map_err(|e| format!("{}: {e}", scratch.display()))?;
         // An overlay cannot be the upper layer of another, as it would be inside a container.
         let kind = statfs(scratch).map_err(|e| format!("{}: {e}", scratch.display()))?;
         if kind.filesystem_type() == OVERLAYFS_SUPER_MAGIC {
-            mount(Some("tmpfs"), scratch, Some("tmpfs"), MsFlags::empty(), None::<&str>)
-                .map_err(|e| format!("tmpfs on {}: {e}", scratch.display()))?;
+            mount(
+                Some("tmpfs"),
+                scratch,
+                Some("tmpfs"),
+                MsFlags::empty(),
+                None::<&str>,
+            )
+            .map_err(|e| format!("tmpfs on {}: {e}", scratch.display()))?;
             view.upper_is_mount = Some(scratch.to_owned());
         }
         let (upper, work) = (scratch.join("upper"), scratch.join("work"));
@@ -121,8 +144,14 @@ impl View {
             upper.display(),
             work.display()
         );
-        mount(Some("overlay"), at, Some("overlay"), MsFlags::empty(), Some(layers.as_str()))
-            .map_err(|e| format!("overlay on {}: {e}", at.display()))?;
+        mount(
+            Some("overlay"),
+            at,
+            Some("overlay"),
+            MsFlags::empty(),
+            Some(layers.as_str()),
+        )
+        .map_err(|e| format!("overlay on {}: {e}", at.display()))?;
         Ok(view)
     }
 
@@ -131,11 +160,17 @@ impl View {
     /// # Errors
     /// The host's.
     pub fn copy(base: &Path, at: &Path) -> Result<View, String> {
-        let status = Command::new("cp").arg("-a").arg("-T").arg(base).arg(at).status();
+        let status = Command::new("cp")
+            .arg("-a")
+            .arg("-T")
+            .arg(base)
+            .arg(at)
+            .status();
         match status {
-            Ok(status) if status.success() => {
-                Ok(View { at: at.to_owned(), upper_is_mount: None })
-            }
+            Ok(status) if status.success() => Ok(View {
+                at: at.to_owned(),
+                upper_is_mount: None,
+            }),
             other => Err(format!("cp -a to {}: {other:?}", at.display())),
         }
     }

@@ -100,14 +100,20 @@ fn command(side: &Side, dir: &Path, bundle: &Path) -> Result<Vec<String>, String
             let more = std::env::var("RUNSK_FLAGS").unwrap_or_default();
             command.extend(more.split_whitespace().map(str::to_owned));
             command.extend(["run".into(), "--bundle".into(), text(bundle)]);
-            command.push(format!("test-{}", dir.file_name().unwrap_or_default().to_string_lossy()));
+            command.push(format!(
+                "test-{}",
+                dir.file_name().unwrap_or_default().to_string_lossy()
+            ));
             Ok(command)
         }
     }
 }
 
 fn testkit() -> Result<&'static Path, String> {
-    TESTKIT.get().map(PathBuf::as_path).ok_or_else(|| "the suite named no testkit".to_owned())
+    TESTKIT
+        .get()
+        .map(PathBuf::as_path)
+        .ok_or_else(|| "the suite named no testkit".to_owned())
 }
 
 fn supervised(job: &Job, command: &[String], dir: &Path) -> Result<Outcome, String> {
@@ -142,12 +148,25 @@ fn supervised(job: &Job, command: &[String], dir: &Path) -> Result<Outcome, Stri
         .map_err(|e| e.to_string())
         .and_then(|file| serde_json::from_reader(file).map_err(|e| e.to_string()))
         .map_err(|e| format!("no report ({e}): {}", String::from_utf8_lossy(&stderr)))?;
-    let mut leftovers: Vec<String> =
-        report.processes.iter().map(|process| format!("process {process}")).collect();
-    leftovers.extend(mount_points().difference(&mounts).map(|at| format!("mount {at}")));
+    let mut leftovers: Vec<String> = report
+        .processes
+        .iter()
+        .map(|process| format!("process {process}"))
+        .collect();
+    leftovers.extend(
+        mount_points()
+            .difference(&mounts)
+            .map(|at| format!("mount {at}")),
+    );
     leftovers.extend(left_files(dir));
     let log = fs::read_to_string(dir.join("log")).unwrap_or_default();
-    Ok(Outcome { stdout, stderr, end: report.end, leftovers, log: last_lines(&log, 20) })
+    Ok(Outcome {
+        stdout,
+        stderr,
+        end: report.end,
+        leftovers,
+        log: last_lines(&log, 20),
+    })
 }
 
 fn reader<R: Read + Send + 'static>(from: Option<R>) -> thread::JoinHandle<Vec<u8>> {
@@ -215,7 +234,11 @@ struct RunDir {
 impl RunDir {
     fn new() -> Result<RunDir, String> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let path = runs_dir().join(name);
         fs::create_dir_all(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         Ok(RunDir { path })

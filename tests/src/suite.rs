@@ -35,11 +35,19 @@ impl Row {
     /// A row of this name.
     #[must_use]
     pub fn new(name: String, job: Job, judge: Judge) -> Row {
-        Row { name, job, judge, native: OnceLock::new() }
+        Row {
+            name,
+            job,
+            judge,
+            native: OnceLock::new(),
+        }
     }
 
     fn native(&self) -> Result<&Outcome, String> {
-        self.native.get_or_init(|| run::run(&self.job, &Side::Native)).as_ref().map_err(Clone::clone)
+        self.native
+            .get_or_init(|| run::run(&self.job, &Side::Native))
+            .as_ref()
+            .map_err(Clone::clone)
     }
 
     /// Natively twice: only what gives the same result twice says anything about a sandbox.
@@ -63,7 +71,9 @@ impl Row {
         };
         match scope.difference(first, &again) {
             None => Ok(()),
-            Some(difference) => Err(format!("not deterministic: a second run differs\n{difference}")),
+            Some(difference) => Err(format!(
+                "not deterministic: a second run differs\n{difference}"
+            )),
         }
     }
 
@@ -71,9 +81,10 @@ impl Row {
         let native = self.native()?;
         let got = run::run(&self.job, &Side::Sandbox(platform.to_owned()))?;
         let verdict = match self.judge {
-            Judge::Whole(scope) => {
-                verdict(scope.difference(native, &got), expected::cause(&self.name, platform))
-            }
+            Judge::Whole(scope) => verdict(
+                scope.difference(native, &got),
+                expected::cause(&self.name, platform),
+            ),
             Judge::Sections => guest::verdict(&self.name, platform, native, &got),
         };
         let mut report = verdict.err().unwrap_or_default();
@@ -123,7 +134,10 @@ pub fn rows(cases: &[&[Case]]) -> Vec<Row> {
                 stdin: case.stdin.as_bytes().to_vec(),
                 guard: case.guard,
             };
-            let scope = Scope { stderr: case.stderr_compared, normalise: case.normalise };
+            let scope = Scope {
+                stderr: case.stderr_compared,
+                normalise: case.normalise,
+            };
             Row::new(case.name.to_owned(), job, Judge::Whole(scope))
         })
         .collect()
@@ -142,15 +156,22 @@ pub fn main(rows: Vec<Row>, testkit: &str) -> ExitCode {
     for row in rows.into_iter().map(Arc::new) {
         let this = Arc::clone(&row);
         let name = format!("{}@native", row.name);
-        trials.push(Trial::test(name, move || this.check_native().map_err(Failed::from)));
+        trials.push(Trial::test(name, move || {
+            this.check_native().map_err(Failed::from)
+        }));
         for platform in workspace::platforms() {
             let this = Arc::clone(&row);
             let name = format!("{}@{platform}", row.name);
             let known = expected::cause(&row.name, &platform).map_or("", |_| "known gap");
-            let trial = Trial::test(name, move || this.check_sandbox(&platform).map_err(Failed::from));
+            let trial = Trial::test(name, move || {
+                this.check_sandbox(&platform).map_err(Failed::from)
+            });
             trials.push(trial.with_kind(known));
         }
     }
-    let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(!root)).collect();
+    let trials = trials
+        .into_iter()
+        .map(|trial| trial.with_ignored_flag(!root))
+        .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -70,15 +70,20 @@ pub fn supervise(command: &[String], guard: Duration, report: &Path) -> Result<(
     // Whoever aborts the suite must not leave its runs behind.
     prctl::set_pdeathsig(Signal::SIGTERM).map_err(|e| format!("pdeathsig: {e}"))?;
     let (program, args) = command.split_first().ok_or("no command")?;
-    let mut child =
-        Command::new(program).args(args).spawn().map_err(|e| format!("{program}: {e}"))?;
+    let mut child = Command::new(program)
+        .args(args)
+        .spawn()
+        .map_err(|e| format!("{program}: {e}"))?;
 
     let (tell, told) = mpsc::channel();
     thread::spawn(move || tell.send(child.wait()));
     let (end, mut processes) = match told.recv_timeout(guard) {
         Ok(Ok(status)) => (End::from(status), Vec::new()),
         Ok(Err(error)) => return Err(format!("wait: {error}")),
-        Err(_) => (End::Hung, descendants().iter().map(Process::describe).collect()),
+        Err(_) => (
+            End::Hung,
+            descendants().iter().map(Process::describe).collect(),
+        ),
     };
     if end != End::Hung {
         let left = wait_until_alone();
@@ -142,14 +147,25 @@ impl Process {
         let mut fields = rest.split_whitespace();
         let state = fields.next()?.chars().next()?;
         let parent = fields.next()?.parse().ok()?;
-        Some(Process { pid, parent, state, name })
+        Some(Process {
+            pid,
+            parent,
+            state,
+            name,
+        })
     }
 
     fn describe(&self) -> String {
         let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
         let at = fs::read_to_string(format!("/proc/{}/wchan", self.pid)).unwrap_or_default();
-        format!("{} {} {} {at} {}", self.pid, self.state, self.name, line.chars().take(200).collect::<String>())
+        format!(
+            "{} {} {} {at} {}",
+            self.pid,
+            self.state,
+            self.name,
+            line.chars().take(200).collect::<String>()
+        )
     }
 }
 
@@ -175,5 +191,7 @@ fn descendants() -> Vec<Process> {
         }
         false
     };
-    all.into_iter().filter(|p| !matches!(p.state, 'Z' | 'X') && below(p)).collect()
+    all.into_iter()
+        .filter(|p| !matches!(p.state, 'Z' | 'X') && below(p))
+        .collect()
 }

@@ -11,7 +11,11 @@ const PLATFORMS: &[&str] = &["ptrace"];
 #[must_use]
 pub fn platforms() -> Vec<String> {
     match std::env::var("RUNSK_PLATFORMS") {
-        Ok(list) => list.split(',').filter(|p| !p.is_empty()).map(str::to_owned).collect(),
+        Ok(list) => list
+            .split(',')
+            .filter(|p| !p.is_empty())
+            .map(str::to_owned)
+            .collect(),
         Err(_) => PLATFORMS.iter().map(|&p| p.to_owned()).collect(),
     }
 }
@@ -19,7 +23,9 @@ pub fn platforms() -> Vec<String> {
 /// The workspace's top directory.
 #[must_use]
 pub fn top() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/"))
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("/"))
 }
 
 /// Directory for roots, compiled guest programs and the traces of runs: `.work` in the
@@ -43,7 +49,14 @@ fn find_or_build() -> Result<PathBuf, String> {
         return Ok(PathBuf::from(given));
     }
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    build.current_dir(top()).args(["build", "--quiet", "--package", "runsc-cli", "--bin", "runsk"]);
+    build.current_dir(top()).args([
+        "build",
+        "--quiet",
+        "--package",
+        "runsc-cli",
+        "--bin",
+        "runsk",
+    ]);
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }

@@ -22,11 +22,6 @@ pending! {
     ClockNanosleep
     Adjtimex
     ClockAdjtime
-    Futex
-    FutexWaitv
-    FutexWake
-    FutexWait
-    FutexRequeue
     Shmget
     Shmat
     Shmctl

@@ -44,3 +44,11 @@ pub fn now_realtime() -> i128 {
         Err(before) => -i128::try_from(before.duration().as_nanos()).unwrap_or(i128::MAX),
     }
 }
+
+/// A point of `CLOCK_REALTIME`, given as the time since 1970, as a deadline.
+#[must_use]
+pub fn realtime_deadline(at: Duration) -> crate::wait::Deadline {
+    let at = i128::try_from(at.as_nanos()).unwrap_or(i128::MAX);
+    let left = u64::try_from(at.saturating_sub(now_realtime()).max(0)).unwrap_or(u64::MAX);
+    crate::wait::Deadline(now_monotonic().saturating_add(left))
+}

@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 
-pub(super) const ROWS: &[Case] = &[
-    Case::bash("bash/echo", "echo hello; id; cat /proc/self/status | grep Cap; ls -la /dev"),
-];
+pub(super) const ROWS: &[Case] = &[Case::bash(
+    "bash/echo",
+    "echo hello; id; cat /proc/self/status | grep Cap; ls -la /dev",
+)];

@@ -31,7 +31,11 @@ fn main() -> ExitCode {
     let result = match Testkit::parse() {
         Testkit::Native { bundle } => native::launch(&bundle).map_err(|e| e.to_string()),
         Testkit::NativeInit { bundle } => Err(native::become_init(&bundle).to_string()),
-        Testkit::Supervise { guard_seconds, report, command } => {
+        Testkit::Supervise {
+            guard_seconds,
+            report,
+            command,
+        } => {
             supervise::supervise(&command, Duration::from_secs(guard_seconds), &report).map(|()| 0)
         }
     };

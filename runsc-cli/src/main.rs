@@ -1,3 +1,95 @@
-//! runsk.
+//! `runsk`: runs OCI containers on a kernel of their own.
+//!
+//! One binary is three programs, told apart by the name it is started with: the command
+//! line, and the processes that it starts for a sandbox ([`sandbox`]): `runsk-sentry` runs
+//! the kernel, `runsk-gofer` serves the files.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod cmd;
+mod failure;
+mod flags;
+mod log_file;
+mod sandbox;
+mod spec;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use failure::{Failure, Outcome};
+use flags::Cli;
+use log_file::LogSettings;
+
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    match args.first().and_then(|name| name.to_str()) {
+        Some(sandbox::SENTRY) => sandbox::sentry_main(),
+        Some(sandbox::GOFER) => sandbox::gofer_main(),
+        _ => command_line(&args),
+    }
+}
+
+fn command_line(args: &[OsString]) -> ExitCode {
+    match run(args) {
+        Ok(code) => code,
+        Err(failure) => {
+            log_file::record_failure(&failure.to_string());
+            say(&format!("runsk: {failure}\n"));
+            ExitCode::from(failure.status())
+        }
+    }
+}
+
+/// To stderr, whether or not that works.
+fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+fn run(args: &[OsString]) -> Outcome<ExitCode> {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(args, &error),
+    };
+    let log = cli.global.log.as_deref().map(log_file::open).transpose()?;
+    let settings = LogSettings::new(&cli.global);
+    let shared_log = log
+        .as_ref()
+        .map(|log| log.try_clone())
+        .transpose()
+        .map_err(|error| Failure::new(format!("log file: {error}")))?;
+    log_file::start(settings, log);
+    cmd::run(cli, settings, shared_log)
+}
+
+/// runc's exit status for a command that it does not have.
+const UNKNOWN_COMMAND: u8 = 3;
+
+fn usage(args: &[OsString], error: &clap::Error) -> Outcome<ExitCode> {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // A closed stdout is no reason to fail.
+            let _ = error.print();
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => {}
+    }
+    if let Some(path) = log_file::path_in(args) {
+        let settings = LogSettings {
+            json: log_file::json_in(args),
+            debug: false,
+        };
+        log_file::start(settings, Some(log_file::open(&path)?));
+    }
+    // The first line says it; the rest repeats the usage.
+    let text = error.render().to_string();
+    let line = text.lines().next().unwrap_or_default();
+    let line = line.strip_prefix("error: ").unwrap_or(line);
+    let failure = Failure::new(format!("{line}: see \"runsk --help\""));
+    Err(match error.kind() {
+        ErrorKind::InvalidSubcommand => failure.with_status(UNKNOWN_COMMAND),
+        _ => failure,
+    })
+}

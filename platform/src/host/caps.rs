@@ -17,12 +17,14 @@ bitflags! {
         const FOWNER = 1 << 3;
         /// Keep set-user-id bits of changed files.
         const FSETID = 1 << 4;
+        /// Change groups.
+        const SETGID = 1 << 6;
+        /// Change users.
+        const SETUID = 1 << 7;
         /// Drop capabilities from the bounding set.
         const SETPCAP = 1 << 8;
         /// Mounts and namespaces.
         const SYS_ADMIN = 1 << 21;
-        /// Device nodes.
-        const MKNOD = 1 << 27;
         /// Capabilities of files.
         const SETFCAP = 1 << 31;
     }

@@ -73,8 +73,18 @@ struct Inner {
 impl MemoryFile {
     /// A new, empty file that may grow to `limit` bytes (rounded down to whole pages).
     pub fn new(limit: u64) -> Result<Self, Errno> {
-        let size = limit & !(PAGE_SIZE - 1);
-        let file = memfd::create(c"runsk-memory", size)?;
+        Self::adopt(Self::create_file(limit)?)
+    }
+
+    /// An empty file as [`Self::new`] makes it, for a parent that hands it to several
+    /// processes: one is to [`adopt`](Self::adopt) it, the others [`attach`](Self::attach).
+    pub fn create_file(limit: u64) -> Result<OwnedFd, Errno> {
+        memfd::create(c"runsk-memory", limit & !(PAGE_SIZE - 1))
+    }
+
+    /// Allocates in an empty file from [`Self::create_file`]; only one process may.
+    pub fn adopt(file: OwnedFd) -> Result<Self, Errno> {
+        let size = memfd::sealed_size(&file)? & !(PAGE_SIZE - 1);
         let free = FreePages::new(size >> PAGE_SHIFT);
         Self::with(file, size, Some(Mutex::new(free)))
     }

@@ -1,0 +1,268 @@
+//! Starts the processes of a sandbox.
+//!
+//! The Gofer is started first, then the Sentry, and both run their set-up side by side. The
+//! order matters for one thing only: a child holds copies of all our descriptors until it
+//! has closed them, and the Sentry must be able to tell by its supervisor socket that we
+//! died. That socket does not exist yet when the Gofer is made.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sched::CloneFlags;
+use nix::sys::signal::{SigSet, Signal};
+use platform::MemoryFile;
+use platform::host::caps::Caps;
+use platform::host::mounts::{Attr, Depth, clone_tree, restrict};
+use platform::host::spawn::{self, Child, Program};
+
+use super::boot::{
+    self, Descriptors, GoferBoot, LogBoot, PlatformKind, SentryBoot, TreeBoot, TreeRoot,
+};
+use super::ids::{self, Caller, User};
+use super::{GOFER, Options, SENTRY, gofer, jail, supervisor};
+use crate::failure::{Context, Failure, Outcome};
+use crate::flags::PlatformName;
+use crate::spec::{Container, Tree};
+
+/// A running sandbox.
+pub(super) struct Sandbox {
+    pub(super) sentry: Started,
+    pub(super) gofer: Started,
+}
+
+/// A started process.
+pub(super) struct Started {
+    pub(super) name: &'static str,
+    pub(super) child: Child,
+    pub(super) supervisor: OwnedFd,
+}
+
+/// All but the network namespace, which each makes itself, [`jail::leave_network`].
+const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWUSER
+    .union(CloneFlags::CLONE_NEWNS)
+    .union(CloneFlags::CLONE_NEWPID)
+    .union(CloneFlags::CLONE_NEWIPC)
+    .union(CloneFlags::CLONE_NEWUTS)
+    .union(CloneFlags::CLONE_NEWCGROUP);
+
+/// Starts Sentry and Gofer for a container.
+pub(super) fn start(container: Container, id: &str, options: &Options) -> Outcome<Sandbox> {
+    let caller = Caller::current()?;
+    let platform = choose(options.platform);
+    let executable = spawn::own_executable().context("/proc/self/exe")?;
+    let memory_limit = container.memory_limit.map_or_else(host_memory, Ok)?;
+    let memory = MemoryFile::create_file(memory_limit).context("the sandbox's memory")?;
+    let (client, server) = gofer_channel()?;
+
+    let launch = Launch {
+        id,
+        caller,
+        executable: &executable,
+        options,
+        memory: memory.as_fd(),
+    };
+    let gofer = launch.gofer(&container, server)?;
+    let sentry = launch.sentry(container, platform, memory_limit, client)?;
+    Ok(Sandbox { sentry, gofer })
+}
+
+fn choose(name: PlatformName) -> PlatformKind {
+    match name {
+        PlatformName::Auto | PlatformName::Ptrace => PlatformKind::Ptrace,
+    }
+}
+
+/// A container without a limit of its own may use what the host has; sysinfo(2).
+fn host_memory() -> Outcome<u64> {
+    let info = nix::sys::sysinfo::sysinfo().context("the host's memory")?;
+    Ok(info.ram_total())
+}
+
+struct Launch<'a> {
+    id: &'a str,
+    caller: Caller,
+    executable: &'a OwnedFd,
+    options: &'a Options,
+    memory: BorrowedFd<'a>,
+}
+
+impl Launch<'_> {
+    fn gofer(&self, container: &Container, channel: gofer::Channel) -> Outcome<Started> {
+        let user = self.caller.gofer(container.ids.clone())?;
+        let (ours, theirs) = supervisor::pair()?;
+        let file = boot::file()?;
+        let (null, stderr) = (null()?, std::io::stderr());
+        let stdio = [null.as_fd(), null.as_fd(), stderr.as_fd()];
+        let mut fds = Descriptors::new(stdio, file.as_fd(), theirs.as_fd());
+        let roots = self.open_trees(&container.trees)?;
+        let trees = container
+            .trees
+            .iter()
+            .zip(&roots)
+            .map(|(tree, root)| TreeBoot {
+                root: match root {
+                    Some(fd) => TreeRoot::Inherited(fds.add(fd.as_fd())),
+                    None => TreeRoot::Path(tree.host.as_os_str().as_bytes().to_vec()),
+                },
+                readonly: tree.readonly,
+            });
+        let trees = trees.collect();
+        let boot = GoferBoot {
+            trees,
+            sentry: (
+                fds.add(channel.region.as_fd()),
+                fds.add(channel.socket.as_fd()),
+            ),
+            memory: fds.add(self.memory),
+            log: self.log(&mut fds),
+            exact_owners: self.caller == Caller::Privileged,
+        };
+        boot::write(&file, &boot)?;
+        let child = self.spawn(GOFER, fds, &user, gofer::CAPS.union(jail::SETUP))?;
+        Ok(Started {
+            name: "Gofer",
+            child,
+            supervisor: ours,
+        })
+    }
+
+    fn sentry(
+        &self,
+        container: Container,
+        platform: PlatformKind,
+        memory_limit: u64,
+        channel: gofer::ClientEnd,
+    ) -> Outcome<Started> {
+        let user = self.caller.sentry()?;
+        let (ours, theirs) = supervisor::pair()?;
+        let file = boot::file()?;
+        let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+        let stdio = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+        let mut fds = Descriptors::new(stdio, file.as_fd(), theirs.as_fd());
+        let mut config = container.config;
+        config.strace = self.options.strace;
+        let boot = SentryBoot {
+            config,
+            platform,
+            memory_limit,
+            gofer: (
+                fds.add(channel.region.as_fd()),
+                fds.add(channel.socket.as_fd()),
+            ),
+            memory: fds.add(self.memory),
+            log: self.log(&mut fds),
+        };
+        boot::write(&file, &boot)?;
+        let child = self.spawn(SENTRY, fds, &user, jail::SETUP)?;
+        Ok(Started {
+            name: "Sentry",
+            child,
+            supervisor: ours,
+        })
+    }
+
+    fn log<'a>(&'a self, fds: &mut Descriptors<'a>) -> LogBoot {
+        LogBoot {
+            settings: self.options.log_settings,
+            file: self.options.log.as_ref().map(|log| fds.add(log.as_fd())),
+        }
+    }
+
+    /// Mounts that belong to the Gofer alone, as restricted as they can be: whatever goes
+    /// wrong in it, the host's kernel refuses to write a read-only tree. An ordinary user
+    /// can make them only in a mount namespace of its own: the Gofer does so then.
+    fn open_trees(&self, trees: &[Tree]) -> Outcome<Vec<Option<OwnedFd>>> {
+        let open = |tree: &Tree| match self.caller {
+            Caller::Privileged => open_tree(&tree.host, tree.readonly).map(Some),
+            Caller::Ordinary => Ok(None),
+        };
+        trees.iter().map(open).collect()
+    }
+
+    fn spawn(&self, name: &str, fds: Descriptors<'_>, user: &User, keep: Caps) -> Outcome<Child> {
+        let text = |text: &str| CString::new(text).context("a container's name");
+        let program = Program {
+            executable: self.executable.as_fd(),
+            args: vec![text(name)?, text(self.id)?],
+            env: environment(),
+            fds: fds.into_list(),
+            namespaces: NAMESPACES,
+            identity: user.identity,
+            keep,
+            terminal: None,
+            blocked: terminal_signals(),
+        };
+        let parked = spawn::spawn(&program).map_err(|errno| namespaces_refused(errno, name))?;
+        ids::write(parked.pid(), &user.maps, self.caller)?;
+        parked.release().context(format_args!("starting {name}"))
+    }
+}
+
+/// Opens a tree; see [`Launch::open_trees`].
+pub(super) fn open_tree(host: &Path, readonly: bool) -> Outcome<OwnedFd> {
+    let path = CString::new(host.as_os_str().as_bytes()).context(host.display())?;
+    let mut attr = Attr::NOSUID | Attr::NODEV | Attr::NOEXEC;
+    attr.set(Attr::RDONLY, readonly);
+    let (fd, depth) = match clone_tree(&path, Depth::One) {
+        // What is mounted below must not be uncovered by an ordinary user. It comes along,
+        // and the Gofer does not follow it.
+        Err(Errno::EINVAL) => (clone_tree(&path, Depth::Recursive), Depth::Recursive),
+        result => (result, Depth::One),
+    };
+    let fd = fd.context(host.display())?;
+    restrict(fd.as_fd(), attr, depth).context(host.display())?;
+    Ok(fd)
+}
+
+fn namespaces_refused(errno: Errno, name: &str) -> Failure {
+    let remedy = match errno {
+        Errno::EPERM => ": allow unprivileged user namespaces, or run as root",
+        Errno::ENOSPC | Errno::EUSERS => ": raise the limits in /proc/sys/user",
+        _ => "",
+    };
+    Failure::new(format!(
+        "cannot start {name} in new namespaces: {}{remedy}",
+        errno.desc()
+    ))
+}
+
+/// What a terminal sends to all processes of its foreground job. It is for the command line:
+/// a Ctrl-C must not end the Sentry under the container.
+fn terminal_signals() -> SigSet {
+    [
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTSTP,
+        Signal::SIGTTIN,
+        Signal::SIGTTOU,
+        Signal::SIGHUP,
+        Signal::SIGWINCH,
+    ]
+    .into_iter()
+    .collect()
+}
+
+/// The processes get nothing of our environment but what shows a panic's way.
+fn environment() -> Vec<CString> {
+    let wanted = std::env::var("RUST_BACKTRACE").ok();
+    wanted
+        .and_then(|value| CString::new(format!("RUST_BACKTRACE={value}")).ok())
+        .into_iter()
+        .collect()
+}
+
+fn null() -> Outcome<File> {
+    File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .context("/dev/null")
+}
+
+fn gofer_channel() -> Outcome<(gofer::ClientEnd, gofer::Channel)> {
+    ::gofer::wire::channel().context("the channel to the Gofer")
+}

@@ -1,0 +1,274 @@
+//! The mounts of a configuration: host trees for the Gofer, file systems of the kernel.
+
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::Mount;
+use sentry::config::{MountConfig, MountSource};
+
+use super::host_mounts::{self, HostMounts};
+use super::options::{Bind, Options};
+use super::{Tree, absolute_inside};
+use crate::failure::{Context, Failure, Outcome};
+
+/// The host trees of a container, as they are found.
+pub(crate) struct Trees<'a> {
+    bundle: &'a Path,
+    host: &'a HostMounts,
+    list: Vec<Tree>,
+}
+
+impl<'a> Trees<'a> {
+    /// None yet. Relative paths are relative to `bundle`.
+    pub(crate) fn new(bundle: &'a Path, host: &'a HostMounts) -> Self {
+        Trees {
+            bundle,
+            host,
+            list: Vec::new(),
+        }
+    }
+
+    /// The root file system.
+    pub(crate) fn add_root(&mut self, path: &Path, readonly: bool) -> Outcome<u32> {
+        if path.as_os_str().is_empty() {
+            return Err(Failure::new("root.path is empty"));
+        }
+        let host = self.resolve(path).context("root.path")?;
+        if !host.is_dir() {
+            return Err(Failure::new(format!(
+                "root.path: {}: Not a directory",
+                host.display()
+            )));
+        }
+        self.add(Tree {
+            host,
+            readonly,
+            exclusive: true,
+        })
+    }
+
+    /// Adds a tree, or finds it; its number.
+    pub(crate) fn add(&mut self, tree: Tree) -> Outcome<u32> {
+        let found = self.list.iter().position(|known| *known == tree);
+        let index = found.unwrap_or_else(|| {
+            self.list.push(tree);
+            self.list.len() - 1
+        });
+        u32::try_from(index).map_err(|_| Failure::new("too many mounts"))
+    }
+
+    /// The trees, in the order of their numbers.
+    pub(crate) fn into_list(self) -> Vec<Tree> {
+        self.list
+    }
+
+    /// An absolute path without symbolic links.
+    fn resolve(&self, path: &Path) -> Outcome<PathBuf> {
+        let path = self.bundle.join(path);
+        path.canonicalize().context(path.display())
+    }
+}
+
+/// Converts one mount into one or (a recursive bind) several.
+pub(super) fn convert(
+    mount: &Mount,
+    trees: &mut Trees<'_>,
+    out: &mut Vec<MountConfig>,
+) -> Outcome<()> {
+    let shown = mount.destination().display();
+    one(mount, trees, out).context(format_args!("mount {shown}"))
+}
+
+fn one(mount: &Mount, trees: &mut Trees<'_>, out: &mut Vec<MountConfig>) -> Outcome<()> {
+    let options = Options::parse(mount.options().as_deref().unwrap_or_default());
+    if options.id_mapped || mount.uid_mappings().is_some() || mount.gid_mappings().is_some() {
+        return Err(Failure::new("id-mapped mounts are not supported"));
+    }
+    let destination = absolute_inside("destination", mount.destination())?;
+    let kind = mount.typ().as_deref().unwrap_or_default();
+    if options.bind.is_some() || kind == "bind" {
+        return bind(mount, &options, destination, trees, out);
+    }
+    let Some(kind) = served_kind(kind) else {
+        return Err(Failure::new(format!(
+            "file system type \"{kind}\" is not supported: use bind, tmpfs, proc, sysfs, \
+             devpts, mqueue or cgroup"
+        )));
+    };
+    out.push(MountConfig {
+        destination,
+        source: MountSource::Kernel {
+            kind: kind.to_owned(),
+        },
+        flags: options.flags,
+        data: options.data,
+    });
+    Ok(())
+}
+
+fn served_kind(kind: &str) -> Option<&'static str> {
+    match kind {
+        "tmpfs" | "ramfs" => Some("tmpfs"),
+        _ => host_mounts::kernel_kind(kind),
+    }
+}
+
+fn bind(
+    mount: &Mount,
+    options: &Options,
+    destination: Vec<u8>,
+    trees: &mut Trees<'_>,
+    out: &mut Vec<MountConfig>,
+) -> Outcome<()> {
+    let source = mount
+        .source()
+        .as_ref()
+        .ok_or_else(|| Failure::new("a bind mount needs a source"))?;
+    let host = trees.resolve(source)?;
+    for option in &options.data {
+        log::info!(
+            "config.json: mount {}: option {option} has no effect",
+            mount.destination().display()
+        );
+    }
+    if let Some(kind) = host_mounts::kernel_kind_of(&host) {
+        return own_instead(&host, kind, options, destination, trees.host, out);
+    }
+    if is_device(&host)? {
+        return device(&host, &destination);
+    }
+    let bind = Bound {
+        readonly: options.readonly(),
+        exclusive: options.exclusive,
+    };
+    out.push(bind.mount(host.clone(), destination.clone(), options.flags, trees)?);
+    if options.bind == Some(Bind::Recursive) {
+        for below in trees.host.below(&host)? {
+            if host_mounts::is_host_only(&below.kind) {
+                log::debug!("{}: not given to the container", below.point.display());
+                continue;
+            }
+            let inner = below.point.strip_prefix(&host).unwrap_or(&below.point);
+            let mut at = destination.clone();
+            at.push(b'/');
+            at.extend_from_slice(inner.as_os_str().as_bytes());
+            let flags = options.flags | options.recursive;
+            out.push(bind.mount(below.point.clone(), at, flags, trees)?);
+        }
+    }
+    Ok(())
+}
+
+struct Bound {
+    readonly: bool,
+    exclusive: bool,
+}
+
+impl Bound {
+    fn mount(
+        &self,
+        host: PathBuf,
+        destination: Vec<u8>,
+        flags: u32,
+        trees: &mut Trees<'_>,
+    ) -> Outcome<MountConfig> {
+        let name = host.to_string_lossy().into_owned();
+        let tree = trees.add(Tree {
+            host,
+            readonly: self.readonly,
+            exclusive: self.exclusive,
+        })?;
+        Ok(MountConfig {
+            destination,
+            source: MountSource::Gofer {
+                tree,
+                name,
+                exclusive: self.exclusive,
+                overlay: false,
+            },
+            flags,
+            data: Vec::new(),
+        })
+    }
+}
+
+/// A bind mount of the host's /proc, /sys and the like gives the container the same view of
+/// its own kernel: rootless configurations bind /sys because they may not mount it.
+fn own_instead(
+    host: &Path,
+    kind: &'static str,
+    options: &Options,
+    destination: Vec<u8>,
+    mounts: &HostMounts,
+    out: &mut Vec<MountConfig>,
+) -> Outcome<()> {
+    if !mounts.is_mount_point(host)? {
+        return Err(Failure::new(format!(
+            "{} belongs to the host's kernel ({kind}): mount a file system of type {kind} instead",
+            host.display()
+        )));
+    }
+    out.push(MountConfig {
+        destination,
+        source: MountSource::Kernel {
+            kind: kind.to_owned(),
+        },
+        flags: options.flags,
+        data: Vec::new(),
+    });
+    Ok(())
+}
+
+fn is_device(host: &Path) -> Outcome<bool> {
+    let kind = host.symlink_metadata().context(host.display())?.file_type();
+    Ok(kind.is_char_device() || kind.is_block_device())
+}
+
+/// The devices that every container has. Rootless configurations bind them one by one.
+const OWN_DEVICES: &[&str] = &[
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/tty",
+];
+
+fn device(host: &Path, destination: &[u8]) -> Outcome<()> {
+    let own = OWN_DEVICES
+        .iter()
+        .any(|device| host == Path::new(device) && destination == device.as_bytes());
+    if own {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{} is a device of the host: devices are not given to a container",
+        host.display()
+    )))
+}
+
+/// Makes /dev what the OCI specification promises: the configuration says "tmpfs", and the
+/// runtime puts the devices in. Without any mount there, the root file system's own /dev
+/// would have to hold device nodes of the host.
+pub(super) fn complete_dev(mounts: &mut Vec<MountConfig>) {
+    let dev = mounts.iter_mut().find(|mount| mount.destination == b"/dev");
+    match dev {
+        Some(MountConfig {
+            source: MountSource::Kernel { kind },
+            ..
+        }) if kind == "tmpfs" => *kind = "devtmpfs".to_owned(),
+        Some(_) => {}
+        None => mounts.insert(
+            0,
+            MountConfig {
+                destination: b"/dev".to_vec(),
+                source: MountSource::Kernel {
+                    kind: "devtmpfs".to_owned(),
+                },
+                flags: 0,
+                data: vec!["mode=755".to_owned()],
+            },
+        ),
+    }
+}

@@ -20,7 +20,10 @@
 #![forbid(unsafe_code)]
 
 pub mod client;
+mod host;
 pub mod server;
+#[cfg(test)]
+mod tests;
 mod types;
 pub mod wire;
 

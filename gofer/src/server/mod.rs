@@ -1,1 +1,170 @@
-//! The Gofer process.
+//! The Gofer process: holds the trees and serves one client until that is gone.
+//!
+//! # What it trusts
+//! Nothing that comes through the channel. A request is copied out of the shared region
+//! once and then checked: handles name an entry of the [`table`], names are one component
+//! each ([`confine`] resolves them), sizes are bounded. Transfers go between host files and
+//! the memory file inside the host kernel (preadv(2) into a mapping), so that a memory file
+//! that is shrunk under us gives `EFAULT` and not a SIGBUS.
+//!
+//! What a client can do at most is what the trees allow: nothing outside of them, no
+//! change where a tree is read-only.
+//!
+//! # Descriptors
+//! Each inode that the client has a handle of is an `O_PATH` descriptor: it pins the inode,
+//! so that renames and even unlinking do not matter, and gives access to nothing by itself.
+//! For data it is opened again through `/proc/self/fd/N`. That is the one way that leads
+//! to the very same inode: opening the name again in its parent could find another inode by
+//! then, and fails for an inode without a name. The server's current directory is that
+//! directory of procfs, so no path of the host's is needed, `N` is the path; it also
+//! serves the calls that exist for paths only (the xattr family).
+//!
+//! Descriptors for data can be had again, so the idle ones are closed when the process runs
+//! out (`EMFILE`). The `O_PATH` ones cannot: there the client is told, and must forget some.
+//!
+//! # Threads
+//! See `pool`.
+
+mod attr;
+mod confine;
+mod create;
+mod data;
+mod dir;
+mod dispatch;
+mod find;
+mod names;
+mod node;
+mod pool;
+mod table;
+mod xattr;
+
+use std::os::fd::OwnedFd;
+
+use platform::MemoryFile;
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use syscalls::Errno;
+
+use crate::host::HostResult;
+use crate::wire::{Ring, ServerEnd};
+use table::Table;
+
+/// What a Gofer is started with.
+pub struct Config {
+    /// The server's end of the channel.
+    pub end: ServerEnd,
+    /// The sandbox's memory file.
+    pub memory_file: OwnedFd,
+    /// What the client may attach to; [`TreeId`](crate::TreeId) is the index.
+    pub trees: Vec<Tree>,
+    /// What happens to owners that the host does not accept.
+    pub owners: Owners,
+    /// Most threads that serve requests, at least 1.
+    pub max_threads: usize,
+}
+
+/// A directory or single file of the host that the container sees.
+pub struct Tree {
+    /// Its root, opened with `O_PATH`.
+    pub root: OwnedFd,
+    /// What may be done with it.
+    pub rights: Rights,
+    /// What happens at mounts below it.
+    pub mounts: Mounts,
+}
+
+/// What may be done with a tree.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rights {
+    /// Changes fail with `EROFS`.
+    ReadOnly,
+    /// Everything.
+    ReadWrite,
+}
+
+/// What happens where the host has mounted something below a tree's root. What is not
+/// followed appears as an empty directory (or a file that cannot be opened) that can be
+/// mounted over inside the sandbox.
+///
+/// A clone of one mount (open_tree(2) without `AT_RECURSIVE`) has none below and shows what
+/// they hide; this is for roots that could not be had so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mounts {
+    /// Not followed.
+    Stay,
+    /// Followed, but for file systems that show the host kernel instead of files
+    /// (proc, sysfs, cgroup, …).
+    FollowFiles,
+    /// Followed.
+    FollowAll,
+}
+
+/// What happens when a new inode cannot be given to its owner.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Owners {
+    /// Making it fails with the host's error.
+    Exact,
+    /// It keeps the Gofer's own ids (rootless: all files are one user's).
+    Approximate,
+}
+
+/// A Gofer that is ready to run.
+pub struct Server {
+    files: Files,
+    ring: Ring,
+    socket: OwnedFd,
+    max_threads: usize,
+}
+
+/// What requests work on.
+pub(crate) struct Files {
+    trees: Vec<Tree>,
+    table: Table,
+    memory: MemoryFile,
+    owners: Owners,
+    uid: u32,
+}
+
+impl Server {
+    /// Does all that the jail may forbid later: maps what is shared, raises the limit of
+    /// descriptors to the hard one, and moves this thread (and those it starts, with `run`)
+    /// to a current directory of its own, `/proc/self/fd`, with umask 0.
+    ///
+    /// To be called on the thread that will call [`Self::run`], where `/proc` is a procfs
+    /// that shows this process.
+    pub fn prepare(config: Config) -> Result<Self, Errno> {
+        let limit = getrlimit(Resource::Nofile).maximum;
+        let raised = Rlimit {
+            current: limit,
+            maximum: limit,
+        };
+        setrlimit(Resource::Nofile, raised).host()?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let own_fds = rustix::fs::openat(CWD, c"/proc/self/fd", flags, Mode::empty()).host()?;
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).map_err(platform::host::errno)?;
+        rustix::process::fchdir(&own_fds).host()?;
+        rustix::process::umask(Mode::empty());
+        Ok(Server {
+            files: Files {
+                trees: config.trees,
+                table: Table::new(),
+                memory: MemoryFile::attach(config.memory_file)?,
+                owners: config.owners,
+                uid: rustix::process::geteuid().as_raw(),
+            },
+            ring: Ring::map(config.end.region)?,
+            socket: config.end.socket,
+            max_threads: config.max_threads.max(1),
+        })
+    }
+
+    /// Serves until the client is gone.
+    pub fn run(self) -> Result<(), Errno> {
+        pool::run(&self)
+    }
+}
+
+/// [`Server::prepare`] and [`Server::run`] in one.
+pub fn serve(config: Config) -> Result<(), Errno> {
+    Server::prepare(config)?.run()
+}

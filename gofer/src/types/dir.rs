@@ -58,16 +58,6 @@ pub(crate) struct RawEntry {
 pub(crate) const HAS_ATTR: u8 = 1;
 pub(crate) const HAS_HANDLE: u8 = 2;
 
-impl RawEntry {
-    /// Bytes of an entry with everything, for a name of `name_len` bytes.
-    pub(crate) const fn max_size(name_len: usize) -> usize {
-        size_of::<RawEntry>()
-            + size_of::<Attr>()
-            + size_of::<Handle>()
-            + name_len.next_multiple_of(8)
-    }
-}
-
 impl DirPage {
     pub(crate) fn new(bytes: Vec<u8>, end: bool) -> Self {
         DirPage { bytes, end }

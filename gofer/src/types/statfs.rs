@@ -2,7 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-/// Figures of a file system, statfs(2).
+/// Figures of a file system, statfs(2). Its identification is [`Attr::dev`](crate::Attr::dev).
 #[derive(
     Clone, Copy, PartialEq, Eq, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
@@ -24,8 +24,6 @@ pub struct StatFs {
     pub files: u64,
     /// Free ones.
     pub ffree: u64,
-    /// The host's identification.
-    pub fsid: u64,
     /// Longest name, bytes.
     pub namelen: u64,
     /// `ST_*` mount flags of the host's mount.

@@ -78,6 +78,10 @@ impl Ring {
             at += part.len();
         }
         let len = u32::try_from(at - layout::body(slot)).unwrap_or(0);
+        self.put_head(slot, kind, len);
+    }
+
+    pub(crate) fn put_head(&self, slot: usize, kind: u32, len: u32) {
         let head = Head { kind, len };
         self.region.write(layout::head(slot), head.as_bytes());
     }

@@ -1,0 +1,189 @@
+//! What happens when one side ends.
+
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use platform::MemoryFile;
+use rustix::fs::{CWD, Mode, OFlags};
+use syscalls::errno::{EIO, EPERM};
+
+use super::{Rig, me, tree};
+use crate::server::{Config, Owners, Rights, serve};
+use crate::wire::{ServerEnd, channel};
+use crate::{Client, Segment, TreeId};
+
+#[test]
+fn the_server_ends_with_its_client() {
+    Rig::new().finish();
+}
+
+#[test]
+fn without_a_server_calls_fail() {
+    let (client_end, server_end) = channel().unwrap();
+    let told = Arc::new(AtomicBool::new(false));
+    let tell = Arc::clone(&told);
+    let client = Client::connect(client_end, move || tell.store(true, Ordering::SeqCst)).unwrap();
+    let waiting: Vec<_> = (0..100)
+        .map(|_| {
+            let client = client.clone();
+            std::thread::spawn(move || client.attach(TreeId(0)))
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(!client.is_broken());
+    drop(server_end);
+    for thread in waiting {
+        assert_eq!(thread.join().unwrap(), Err(EIO));
+    }
+    assert!(client.is_broken());
+    let start = Instant::now();
+    while !told.load(Ordering::SeqCst) {
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+    assert_eq!(client.attach(TreeId(0)), Err(EIO));
+}
+
+/// Environment of the server's process: descriptors and directory; any owner will do.
+const FDS: &str = "RUNSK_TEST_GOFER";
+const ROOTLESS: &str = "RUNSK_TEST_ROOTLESS";
+
+/// Not a test by itself: the server's side of tests across processes.
+#[test]
+fn server_process() {
+    let Ok(fds) = std::env::var(FDS) else { return };
+    let reopen = |fd: &str| {
+        let path = format!("/proc/self/fd/{fd}");
+        rustix::fs::openat(CWD, path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).unwrap()
+    };
+    let [region, memory, dir]: [&str; 3] =
+        fds.splitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
+    let result = serve(Config {
+        end: ServerEnd {
+            region: reopen(region),
+            socket: std::io::stdin().as_fd().try_clone_to_owned().unwrap(),
+        },
+        memory_file: reopen(memory),
+        trees: vec![tree(dir.as_ref(), Rights::ReadWrite)],
+        owners: match std::env::var(ROOTLESS) {
+            Ok(_) => Owners::Approximate,
+            Err(_) => Owners::Exact,
+        },
+        max_threads: 4,
+    });
+    result.unwrap();
+}
+
+fn server_in_a_process(
+    dir: &tempfile::TempDir,
+    adapt: impl FnOnce(&mut Command),
+) -> (Client, MemoryFile, std::process::Child) {
+    let (client_end, end) = channel().unwrap();
+    let memory = MemoryFile::new(1 << 20).unwrap();
+    let share = |fd: std::os::fd::BorrowedFd<'_>| rustix::io::dup(fd).unwrap();
+    let (region, shared) = (share(end.region.as_fd()), share(memory.as_fd()));
+    let number = |fd: &std::os::fd::OwnedFd| std::os::fd::AsRawFd::as_raw_fd(fd);
+    let dir = dir.path().display();
+    let fds = format!("{} {} {dir}", number(&region), number(&shared));
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "tests::death::server_process", "--nocapture"])
+        .env(FDS, fds)
+        .stdin(Stdio::from(end.socket))
+        .stdout(Stdio::null());
+    adapt(&mut command);
+    let child = command.spawn().unwrap();
+    // It holds the server's side of the socket, which the server alone may have.
+    drop(command);
+    let client = Client::connect(client_end, || {}).unwrap();
+    (client, memory, child)
+}
+
+#[test]
+fn across_processes() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("f"), "text").unwrap();
+    let (client, memory, mut child) = server_in_a_process(&dir, |_| {});
+    let (root, _) = client.attach(TreeId(0)).unwrap();
+    let (file, _) = client.walk(root, &[b"f"]).unwrap().found[0];
+    client.open(file, crate::Access::Read).unwrap();
+    let segment = Segment {
+        file_pos: 0,
+        mem_offset: 4096,
+        len: 4096,
+    };
+    assert_eq!(client.read_into(file, &[segment]).unwrap(), 4);
+    let mut bytes = [0; 4];
+    memory.read(4096, &mut bytes).unwrap();
+    assert_eq!(&bytes, b"text");
+    client.create(root, b"new", 0o600, me()).unwrap();
+    assert!(dir.path().join("new").exists());
+    drop(client);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_killed_server_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (client, _memory, mut child) = server_in_a_process(&dir, |_| {});
+    let (root, _) = client.attach(TreeId(0)).unwrap();
+    let busy = {
+        let client = client.clone();
+        std::thread::spawn(move || {
+            loop {
+                if let Err(errno) = client.getattr(root) {
+                    return errno;
+                }
+            }
+        })
+    };
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(busy.join().unwrap(), EIO);
+    assert!(client.is_broken());
+}
+
+/// Without the right to give files away they are the server's own, or it is an error.
+#[test]
+fn owners_that_cannot_be() {
+    if me().uid != 0 {
+        return;
+    }
+    let alien = crate::Owner { uid: 4321, gid: 0 };
+    for approximate in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::chown(dir.path(), Some(1234), Some(1234)).unwrap();
+        let (client, _memory, mut child) = server_in_a_process(&dir, |command| {
+            command.uid(1234).gid(1234);
+            if approximate {
+                command.env(ROOTLESS, "1");
+            }
+        });
+        let (root, _) = client.attach(TreeId(0)).unwrap();
+        let made = [
+            client.create(root, b"f", 0o4750, alien),
+            client.mkdir(root, b"d", 0o1777, alien),
+            client.symlink(root, b"l", b"f", alien),
+        ];
+        for result in made {
+            if approximate {
+                let (_, attr) = result.unwrap();
+                assert_eq!((attr.uid, attr.gid), (1234, 1234));
+            } else {
+                assert_eq!(result, Err(EPERM));
+            }
+        }
+        let left = std::fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(left, if approximate { 3 } else { 0 });
+        if approximate {
+            let mode = std::fs::metadata(dir.path().join("f")).unwrap().mode();
+            assert_eq!(mode, 0o104_750);
+        }
+        drop(client);
+        assert!(child.wait().unwrap().success());
+    }
+}

@@ -6,19 +6,7 @@ use super::pending;
 use crate::task::Current;
 
 pending! {
-    Read
-    Write
-    Open
     Close
-    Stat
-    Fstat
-    Lstat
-    Lseek
-    Pread64
-    Pwrite64
-    Readv
-    Writev
-    Access
     Dup
     Dup2
     Dup3
@@ -27,33 +15,10 @@ pending! {
     Flock
     Fsync
     Fdatasync
-    Truncate
-    Ftruncate
-    Getdents
-    Getcwd
-    Chdir
-    Fchdir
-    Rename
-    Mkdir
-    Rmdir
-    Creat
-    Link
-    Unlink
-    Symlink
-    Readlink
-    Chmod
-    Fchmod
-    Chown
-    Fchown
-    Lchown
-    Umask
-    Utime
-    Mknod
     Ustat
     Statfs
     Fstatfs
     PivotRoot
-    Chroot
     Sync
     Mount
     Umount2
@@ -70,36 +35,10 @@ pending! {
     Removexattr
     Lremovexattr
     Fremovexattr
-    Getdents64
     Fadvise64
-    Utimes
-    Openat
-    Mkdirat
-    Mknodat
-    Fchownat
-    Futimesat
-    Newfstatat
-    Unlinkat
-    Renameat
-    Linkat
-    Symlinkat
-    Readlinkat
-    Fchmodat
-    Faccessat
-    Utimensat
-    Fallocate
-    Preadv
-    Pwritev
     Syncfs
-    Renameat2
-    Preadv2
-    Pwritev2
-    Statx
     CloseRange
-    Openat2
-    Faccessat2
     Cachestat
-    Fchmodat2
     SyncFileRange
     MemfdCreate
     CopyFileRange

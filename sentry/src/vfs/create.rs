@@ -44,6 +44,31 @@ impl Current {
         })
     }
 
+    /// symlink(2). Links have all permission bits, whatever the umask.
+    pub(crate) fn make_symlink(
+        &self,
+        dirfd: Fd,
+        path: &[u8],
+        target: &[u8],
+    ) -> Result<Location, Errno> {
+        let creds = self.creds.get();
+        let (dir, name, slash) = self.walk_to_new(&creds, dirfd, path)?;
+        let dentry = {
+            let change = dir.dentry.change()?;
+            check_free(change.child(&name))?;
+            if slash {
+                return Err(ENOENT);
+            }
+            let node = NewNode::Symlink(target);
+            make(&creds, &dir, &change, &name, node, Mode::RWX_ALL)?
+        };
+        notify::entry(Event::Create, &dir, &name, &dentry);
+        Ok(Location {
+            mount: dir.mount,
+            dentry,
+        })
+    }
+
     /// `mode` without the bits of the umask.
     pub(super) fn less_umask(&self, mode: Mode) -> Mode {
         let umask = self.fs.with(|fs| fs.umask.get());

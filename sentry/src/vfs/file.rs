@@ -9,11 +9,12 @@ use bitflags::bitflags;
 use syscalls::errno::{EINVAL, ENODEV, ENOTDIR, ENOTTY, ESPIPE};
 use syscalls::{Errno, SysResult};
 
+use super::write_access::WriteAccess;
 use super::{FileKind, InodeRef, Location, Sink, Source};
 use crate::mm::Mappable;
 use crate::sync::{Level, Mutex};
 use crate::task::Current;
-use crate::wait::{Ready, WaitQueue};
+use crate::wait::{Deadline, Ready, WaitQueue};
 
 bitflags! {
     /// How a file is open: access and status flags, as F_GETFL returns them.
@@ -23,6 +24,8 @@ bitflags! {
         const WRITE_ONLY = 0o1;
         /// O_RDWR.
         const READ_WRITE = 0o2;
+        /// O_NOCTTY; seen by [`super::Inode::open`] only.
+        const NOCTTY = 0o400;
         /// O_APPEND.
         const APPEND = 0o2000;
         /// O_NONBLOCK.
@@ -58,13 +61,13 @@ impl OpenMode {
     /// Open for reading.
     #[must_use]
     pub fn reads(self) -> bool {
-        self.bits() & 3 != 1 && !self.contains(Self::PATH)
+        matches!(self.bits() & 3, 0 | 2) && !self.contains(Self::PATH)
     }
 
     /// Open for writing.
     #[must_use]
     pub fn writes(self) -> bool {
-        self.bits() & 3 != 0 && !self.contains(Self::PATH)
+        matches!(self.bits() & 3, 1 | 2) && !self.contains(Self::PATH)
     }
 }
 
@@ -123,6 +126,12 @@ pub trait FileOps: Send + Sync + 'static {
         Err(EINVAL)
     }
 
+    /// True if a blocking write(2) goes on until everything is written, waiting for room
+    /// where [`FileOps::write`] took only a part: pipes, stream sockets, terminals.
+    fn writes_whole(&self) -> bool {
+        false
+    }
+
     /// The position that `from` names. The caller stores it.
     fn seek(&self, file: &File, from: SeekFrom) -> Result<u64, Errno> {
         Err(ESPIPE)
@@ -135,6 +144,12 @@ pub trait FileOps: Send + Sync + 'static {
 
     /// Told whenever [`FileOps::poll`] may have changed; `None` if it never does.
     fn wait_queue(&self) -> Option<&WaitQueue> {
+        None
+    }
+
+    /// How long a blocking read(2) or write(2) waits at most, by what it waits for
+    /// (SO_RCVTIMEO, SO_SNDTIMEO); then it fails with `EAGAIN`.
+    fn wait_limit(&self, ready: Ready) -> Option<Deadline> {
         None
     }
 
@@ -192,13 +207,25 @@ pub struct File {
     mode: AtomicU32,
     /// Position; held over a read or write that uses it, as Linux does.
     pub offset: Mutex<u64>,
+    /// Keeps the file from being run while it is open for writing.
+    write_access: Option<WriteAccess>,
 }
 
 impl File {
     /// A new description at position 0.
     #[must_use]
     pub fn new(location: Location, ops: Box<dyn FileOps>, mode: OpenMode) -> Arc<Self> {
+        Self::with_access(location, ops, mode, None)
+    }
+
+    pub(super) fn with_access(
+        location: Location,
+        ops: Box<dyn FileOps>,
+        mode: OpenMode,
+        write_access: Option<WriteAccess>,
+    ) -> Arc<Self> {
         Arc::new(File {
+            write_access,
             location,
             ops,
             mode: AtomicU32::new(mode.bits()),

@@ -217,12 +217,15 @@ pub trait Inode: Send + Sync + 'static {
 /// See [`Inode::attachments`].
 pub struct Attachments {
     slots: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
+    /// Who writes the file, and who runs it.
+    pub(super) use_count: super::write_access::UseCount,
 }
 
 impl Default for Attachments {
     fn default() -> Self {
         Attachments {
             slots: Mutex::new(Level::Leaf, Vec::new()),
+            use_count: super::write_access::UseCount::default(),
         }
     }
 }

@@ -129,6 +129,11 @@ impl<'a> Sink<'a> {
         self.cursor.left
     }
 
+    /// Takes at most `bytes` more.
+    pub fn limit(&mut self, bytes: usize) {
+        self.cursor.left = self.cursor.left.min(bytes);
+    }
+
     /// Appends as much of `src` as fits; returns how much. `EFAULT` if nothing could be copied.
     pub fn write(&mut self, src: &[u8]) -> Result<usize, Errno> {
         let len = src.len().min(self.cursor.left);
@@ -225,6 +230,11 @@ impl<'a> Source<'a> {
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.cursor.left
+    }
+
+    /// Gives at most `bytes` more.
+    pub fn limit(&mut self, bytes: usize) {
+        self.cursor.left = self.cursor.left.min(bytes);
     }
 
     /// Takes up to `dst.len()` bytes; returns how many. `EFAULT` if nothing could be copied.

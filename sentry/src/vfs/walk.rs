@@ -315,21 +315,16 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// True once nothing of the path is left: after a jump at its end.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.next >= self.path.len()
+    }
+
     /// The end, where the walk stands.
     pub(super) fn arrive(self) -> Result<Location, Errno> {
         if self.must_be_dir && !self.at.dentry.is_dir() {
             return Err(ENOTDIR);
         }
         Ok(self.at)
-    }
-
-    /// Steps on what a last component led to.
-    pub(super) fn step(&mut self, to: Location) {
-        self.at = to;
-    }
-
-    /// Steps up, for a last component "..".
-    pub(super) fn step_up(&mut self) -> Result<(), Errno> {
-        self.up()
     }
 }

@@ -1,0 +1,39 @@
+//! Set-user-id and set-group-id bits go when a file's contents or owner change.
+
+use syscalls::Errno;
+
+use super::{FileKind, InodeRef, Mode, SetAttr};
+use crate::task::{Capabilities, Credentials};
+
+/// The mode that a write by `creds` leaves; `None` if it does not change.
+pub(super) fn without(creds: &Credentials, inode: &InodeRef) -> Result<Option<Mode>, Errno> {
+    if creds.has(Capabilities::FSETID) || inode.kind() != FileKind::Regular {
+        return Ok(None);
+    }
+    let owner = inode.owner()?;
+    Ok(stripped(creds, owner.mode, owner.gid))
+}
+
+/// `mode` without the bits that privileges come from; `None` if it has none.
+pub(super) fn stripped(creds: &Credentials, mode: Mode, gid: u32) -> Option<Mode> {
+    let mut gone = mode & Mode::SETUID;
+    if mode.contains(Mode::SETGID) {
+        // Without group execution the bit once meant mandatory locking.
+        let outsider = !creds.in_group(gid) && !creds.has(Capabilities::FSETID);
+        if mode.contains(Mode::GROUP_EXEC) || outsider {
+            gone |= Mode::SETGID;
+        }
+    }
+    (!gone.is_empty()).then_some(mode - gone)
+}
+
+/// Before data is written through an open file.
+pub(super) fn before_write(creds: &Credentials, inode: &InodeRef) -> Result<(), Errno> {
+    match without(creds, inode)? {
+        Some(mode) => inode.set_attr(&SetAttr {
+            mode: Some(mode),
+            ..SetAttr::default()
+        }),
+        None => Ok(()),
+    }
+}

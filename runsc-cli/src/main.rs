@@ -83,10 +83,14 @@ fn usage(args: &[OsString], error: &clap::Error) -> Outcome<ExitCode> {
         };
         log_file::start(settings, Some(log_file::open(&path)?));
     }
-    // The first line says it; the rest repeats the usage.
+    // The first paragraph says it; the rest repeats the usage.
     let text = error.render().to_string();
-    let line = text.lines().next().unwrap_or_default();
-    let line = line.strip_prefix("error: ").unwrap_or(line);
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.is_empty());
+    let line = lines.collect::<Vec<_>>().join(" ");
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
     let failure = Failure::new(format!("{line}: see \"runsk --help\""));
     Err(match error.kind() {
         ErrorKind::InvalidSubcommand => failure.with_status(UNKNOWN_COMMAND),

@@ -25,7 +25,7 @@ pub(super) const CAPS: Caps = Caps::CHOWN
 
 /// main of `runsk-gofer`.
 pub(crate) fn main() -> ExitCode {
-    super::child_main(serve)
+    super::child_main(c"runsk-gofer", serve)
 }
 
 fn serve(mut inherited: Inherited<GoferBoot>, supervisor: &OwnedFd) -> Outcome<ExitCode> {

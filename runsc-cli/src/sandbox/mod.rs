@@ -21,6 +21,7 @@ mod start;
 mod supervise;
 mod supervisor;
 
+use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 
@@ -60,8 +61,11 @@ pub(crate) fn run(container: Container, id: &str, options: Options) -> Outcome<E
 
 /// The frame of a started process's main: its failure reaches the command line.
 fn child_main<B: DeserializeOwned>(
+    name: &CStr,
     body: fn(Inherited<B>, &OwnedFd) -> Outcome<ExitCode>,
 ) -> ExitCode {
+    // For those who look at names of threads; the arguments say it anyway.
+    let _ = nix::sys::prctl::set_name(name);
     let (inherited, supervisor) = match Inherited::take() {
         Ok(taken) => taken,
         Err(failure) => {

@@ -12,7 +12,7 @@ use crate::log_file;
 
 /// main of `runsk-sentry`.
 pub(crate) fn main() -> ExitCode {
-    super::child_main(serve)
+    super::child_main(c"runsk-sentry", serve)
 }
 
 fn serve(mut inherited: Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outcome<ExitCode> {

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::futex::FutexTable;
 use crate::sync::{Level, Slot};
 use crate::task::{PidTable, Users};
+use crate::time::AlarmQueue;
 
 /// One sandbox's kernel.
 pub struct Kernel {
@@ -19,6 +20,8 @@ pub struct Kernel {
     pub memory: MemoryFile,
     /// All tasks.
     pub pids: PidTable,
+    /// What happens at which time.
+    pub alarms: AlarmQueue,
     /// Who waits for which futex.
     pub futexes: FutexTable,
     /// Accounts of users.
@@ -49,6 +52,7 @@ impl Kernel {
             platform,
             memory,
             pids: PidTable::default(),
+            alarms: AlarmQueue::default(),
             futexes: FutexTable::default(),
             users: Users::default(),
             uts: Slot::new(Level::Leaf, Arc::new(uts)),

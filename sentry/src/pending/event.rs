@@ -8,9 +8,6 @@ use crate::task::Current;
 pending! {
     Signalfd
     Signalfd4
-    TimerfdCreate
-    TimerfdSettime
-    TimerfdGettime
     InotifyInit
     InotifyAddWatch
     InotifyRmWatch

@@ -6,22 +6,6 @@ use super::pending;
 use crate::task::Current;
 
 pending! {
-    Nanosleep
-    Getitimer
-    Alarm
-    Setitimer
-    Gettimeofday
-    Time
-    TimerCreate
-    TimerSettime
-    TimerGettime
-    TimerGetoverrun
-    TimerDelete
-    ClockGettime
-    ClockGetres
-    ClockNanosleep
-    Adjtimex
-    ClockAdjtime
     Shmget
     Shmat
     Shmctl

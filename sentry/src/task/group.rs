@@ -7,6 +7,7 @@ use super::status::StopEvent;
 use super::{ExitStatus, Limits, Pid, Session, Task, Usage};
 use crate::signal::{GroupSignals, Signal, SignalHandlers};
 use crate::sync::{Level, Mutex, MutexGuard, Slot};
+use crate::time::ProcessTimers;
 use crate::wait::{Ready, WaitQueue};
 
 /// A process.
@@ -27,6 +28,8 @@ pub struct ThreadGroup {
     pub session: Slot<Arc<Session>>,
     /// When it started, nanoseconds of `CLOCK_MONOTONIC`.
     pub start_time: u64,
+    /// setitimer(2), timer_create(2).
+    pub timers: ProcessTimers,
     leader: Slot<Weak<Task>>,
     pgid: AtomicI32,
     parent_pid: AtomicI32,
@@ -99,6 +102,7 @@ impl ThreadGroup {
             exit_events: WaitQueue::new(),
             session: Slot::new(Level::Leaf, new.session),
             start_time: crate::time::now_monotonic(),
+            timers: ProcessTimers::default(),
             leader: Slot::new(Level::Leaf, Weak::new()),
             pgid: AtomicI32::new(new.pgid),
             parent_pid: AtomicI32::new(0),

@@ -1,10 +1,23 @@
 //! Clocks and timers, time(7).
 
+mod account;
+pub(crate) mod calls;
+mod clock;
+mod itimer;
+mod posix;
+mod process;
+mod queue;
+mod timer;
+mod timerfd;
+
 use std::time::Duration;
 
 use syscalls::Errno;
 use syscalls::abi::time::Timespec;
 use syscalls::errno::EINVAL;
+
+pub use process::ProcessTimers;
+pub use queue::AlarmQueue;
 
 /// A relative time; `EINVAL` for one that is negative or not normal.
 pub fn duration(time: Timespec) -> Result<Duration, Errno> {

@@ -226,6 +226,20 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Passes over up to `len` bytes without reading them.
+    pub fn skip(&mut self, len: usize) {
+        let mut left = len.min(self.cursor.left);
+        match &self.memory {
+            Memory::Kernel(_) => self.cursor.advance(left),
+            Memory::Guest { segments, .. } => {
+                while let Some(piece) = self.cursor.next(segments, left) {
+                    self.cursor.advance(piece.len);
+                    left -= piece.len;
+                }
+            }
+        }
+    }
+
     /// Bytes left.
     #[must_use]
     pub fn remaining(&self) -> usize {

@@ -1,0 +1,115 @@
+//! Which clocks there are, clock_gettime(2).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use syscalls::Errno;
+use syscalls::abi::time as abi;
+use syscalls::errno::{EINVAL, EOPNOTSUPP};
+
+use super::account;
+use super::timer::{Monotonic, TimeSource};
+use super::{now_monotonic, now_realtime};
+use crate::task::{Current, Pid, Task, ThreadGroup};
+
+/// A clock that a guest named.
+#[derive(Clone)]
+pub enum Clock {
+    /// CLOCK_REALTIME and what follows it (COARSE, ALARM, TAI).
+    Realtime,
+    /// CLOCK_MONOTONIC and what follows it (RAW, COARSE, BOOTTIME).
+    Monotonic,
+    /// Processor time of a process.
+    Process(Arc<ThreadGroup>),
+    /// Processor time of a thread.
+    Thread(Arc<Task>),
+}
+
+/// Bits of a negative clock id: which thread or process, and what of it.
+const PER_THREAD: i32 = 4;
+const WHICH: i32 = 3;
+/// All processor time; 0 and 1 are profiling and virtual time.
+const SCHED: i32 = 2;
+
+impl Clock {
+    /// `EINVAL` for a clock that does not exist.
+    pub fn new(task: &Current, id: i32) -> Result<Self, Errno> {
+        Ok(match id {
+            abi::CLOCK_REALTIME
+            | abi::CLOCK_REALTIME_COARSE
+            | abi::CLOCK_REALTIME_ALARM
+            | abi::CLOCK_TAI => Clock::Realtime,
+            abi::CLOCK_MONOTONIC
+            | abi::CLOCK_MONOTONIC_RAW
+            | abi::CLOCK_MONOTONIC_COARSE
+            | abi::CLOCK_BOOTTIME
+            | abi::CLOCK_BOOTTIME_ALARM => Clock::Monotonic,
+            abi::CLOCK_PROCESS_CPUTIME_ID => Clock::Process(task.group.clone()),
+            abi::CLOCK_THREAD_CPUTIME_ID => Clock::Thread(task.task().clone()),
+            id if id < 0 && id & WHICH <= SCHED => Self::of_other(task, id)?,
+            _ => return Err(EINVAL),
+        })
+    }
+
+    fn of_other(task: &Current, id: i32) -> Result<Self, Errno> {
+        let pid: Pid = !(id >> 3);
+        let pids = &task.kernel.pids;
+        if id & PER_THREAD != 0 {
+            if pid == 0 {
+                return Ok(Clock::Thread(task.task().clone()));
+            }
+            let other = pids.task(pid).ok_or(EINVAL)?;
+            return if Arc::ptr_eq(&other.group, &task.group) {
+                Ok(Clock::Thread(other))
+            } else {
+                Err(EINVAL)
+            };
+        }
+        if pid == 0 {
+            return Ok(Clock::Process(task.group.clone()));
+        }
+        pids.group(pid).map(Clock::Process).ok_or(EINVAL)
+    }
+
+    /// Time of the clock, nanoseconds.
+    pub fn now(&self) -> i128 {
+        match self {
+            Clock::Realtime => now_realtime(),
+            Clock::Monotonic => now_monotonic().into(),
+            Clock::Process(group) => account::process(group).1.into(),
+            Clock::Thread(task) => account::thread(task).into(),
+        }
+    }
+
+    /// A time source for timers, and the point of it that `at`, a time of this clock,
+    /// stands for.
+    pub fn point(&self, at: Duration) -> u64 {
+        match self {
+            Clock::Realtime => super::realtime_deadline(at).0,
+            _ => u64::try_from(at.as_nanos()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Measures a timer on this clock.
+    pub fn source(&self) -> Box<dyn TimeSource> {
+        match self {
+            Clock::Realtime | Clock::Monotonic => Box::new(Monotonic),
+            cpu => Box::new(cpu.clone()),
+        }
+    }
+
+    /// `EOPNOTSUPP` for clocks that nobody can sleep on.
+    pub fn check_sleep(&self) -> Result<(), Errno> {
+        if matches!(self, Clock::Thread(_)) {
+            Err(EOPNOTSUPP)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl TimeSource for Clock {
+    fn now(&self) -> u64 {
+        u64::try_from(self.now()).unwrap_or(0)
+    }
+}

@@ -1,7 +1,6 @@
 //! Where device numbers lead to.
 
-use syscalls::errno::ENXIO;
-use syscalls::{Errno, Stop};
+use syscalls::Stop;
 
 use super::{FileOps, Location, OpenMode};
 use crate::task::Current;
@@ -13,11 +12,5 @@ pub(super) fn open(
     mode: OpenMode,
 ) -> Result<Box<dyn FileOps>, Stop> {
     let (number, kind) = (location.inode().attr()?.rdev, location.inode().kind());
-    let _ = (task, mode);
-    log::debug!(
-        "no device behind {kind:?} {}:{}",
-        number.major,
-        number.minor
-    );
-    Err(Errno::into(ENXIO))
+    crate::fs::dev::open(task, kind, number, mode)
 }

@@ -91,7 +91,7 @@ struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    fn gofer(&self, container: &Container, channel: gofer::Channel) -> Outcome<Started> {
+    fn gofer(&self, container: &Container, channel: gofer::ServerEnd) -> Outcome<Started> {
         let user = self.caller.gofer(container.ids.clone())?;
         let (ours, theirs) = supervisor::pair()?;
         let file = boot::file()?;
@@ -263,6 +263,6 @@ fn null() -> Outcome<File> {
         .context("/dev/null")
 }
 
-fn gofer_channel() -> Outcome<(gofer::ClientEnd, gofer::Channel)> {
+fn gofer_channel() -> Outcome<(gofer::ClientEnd, gofer::ServerEnd)> {
     ::gofer::wire::channel().context("the channel to the Gofer")
 }

@@ -1,11 +1,12 @@
 //! Listings.
 
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{AtFlags, RawDir, RawDirEntry, SeekFrom, seek};
 use syscalls::Errno;
-use syscalls::errno::EINVAL;
+use syscalls::errno::{EINVAL, EMFILE};
 use zerocopy::IntoBytes;
 
 use super::Files;
@@ -130,28 +131,31 @@ impl Listing<'_> {
         out.resize(out.len().next_multiple_of(8), 0);
     }
 
-    /// What was asked for beyond the name; nothing if the entry has gone meanwhile, or (for
-    /// handles) if the descriptors are used up.
-    fn details(&self, name: &std::ffi::CStr) -> (Option<Attr>, Option<Handle>) {
-        match self.detail {
-            Detail::Names => (None, None),
-            Detail::Handles if !matches!(name.to_bytes(), b"." | b"..") => self
-                .files
-                .lookup(self.node, name)
-                .and_then(|child| self.files.hand_out(self.node.tree, child))
-                .map_or((None, None), |(reply, _)| {
-                    (Some(reply.attr), Some(reply.handle))
-                }),
+    /// What was asked for beyond the name. Nothing if the entry has gone meanwhile; no
+    /// handle if there is no room for it.
+    fn details(&self, name: &CStr) -> (Option<Attr>, Option<Handle>) {
+        let itself = match (self.detail, name.to_bytes()) {
+            (Detail::Names, _) => return (None, None),
             // The parent of a root is not the client's to see.
-            Detail::Attrs | Detail::Handles if name.to_bytes() == b".." => (None, None),
-            Detail::Attrs | Detail::Handles if name.to_bytes() == b"." => {
-                (attributes(self.node.path()).ok(), None)
+            (_, b"..") => return (None, None),
+            (_, b".") => true,
+            (Detail::Attrs, _) => false,
+            (Detail::Handles, _) => {
+                let child = self.files.lookup(self.node, name);
+                match child.and_then(|child| self.files.hand_out(self.node.tree, child)) {
+                    Ok((found, _)) => return (Some(found.attr), Some(found.handle)),
+                    Err(EMFILE) => false,
+                    Err(_) => return (None, None),
+                }
             }
-            Detail::Attrs | Detail::Handles => {
-                let attr = named_attributes(self.node.path(), name, AtFlags::empty());
-                (attr.ok(), None)
-            }
-        }
+        };
+        let dir = self.node.path();
+        let attr = if itself {
+            attributes(dir)
+        } else {
+            named_attributes(dir, name, AtFlags::empty())
+        };
+        (attr.ok(), None)
     }
 }
 

@@ -19,8 +19,11 @@
 //! directory of procfs, so no path of the host's is needed, `N` is the path; it also
 //! serves the calls that exist for paths only (the xattr family).
 //!
-//! Descriptors for data can be had again, so the idle ones are closed when the process runs
-//! out (`EMFILE`). The `O_PATH` ones cannot: there the client is told, and must forget some.
+//! The limit of open files (raised to the hard one) is what bounds the client's inodes:
+//! seven eighths of it, then new ones are refused with `EMFILE` and the client must forget
+//! some, as an `O_PATH` descriptor cannot be had again. Those for data can, so when the rest
+//! is used up, the idle ones are closed and opened again when they are needed (which a
+//! rootless Gofer may not be allowed any more, if the mode was changed meanwhile).
 //!
 //! # Threads
 //! See `pool`.
@@ -133,12 +136,10 @@ impl Server {
     /// To be called on the thread that will call [`Self::run`], where `/proc` is a procfs
     /// that shows this process.
     pub fn prepare(config: Config) -> Result<Self, Errno> {
-        let limit = getrlimit(Resource::Nofile).maximum;
-        let raised = Rlimit {
-            current: limit,
-            maximum: limit,
-        };
-        setrlimit(Resource::Nofile, raised).host()?;
+        raise(Resource::Nofile)?;
+        // Exceeding what limit is left is an error, and not the server's end.
+        raise(Resource::Fsize)?;
+        platform::host::signal::ignore(nix::sys::signal::Signal::SIGXFSZ)?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let own_fds = rustix::fs::openat(CWD, c"/proc/self/fd", flags, Mode::empty()).host()?;
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS).map_err(platform::host::errno)?;
@@ -147,7 +148,7 @@ impl Server {
         Ok(Server {
             files: Files {
                 trees: config.trees,
-                table: Table::new(),
+                table: Table::new(inodes()),
                 memory: MemoryFile::attach(config.memory_file)?,
                 owners: config.owners,
                 uid: rustix::process::geteuid().as_raw(),
@@ -162,6 +163,23 @@ impl Server {
     pub fn run(self) -> Result<(), Errno> {
         pool::run(&self)
     }
+}
+
+/// Raises a limit to the hard one.
+fn raise(resource: Resource) -> Result<(), Errno> {
+    let maximum = getrlimit(resource).maximum;
+    let limit = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(resource, limit).host()
+}
+
+/// Most inodes that the client may have: what the limit of open files allows, with room
+/// for data.
+fn inodes() -> usize {
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(files / 8 * 7).unwrap_or(usize::MAX)
 }
 
 /// [`Server::prepare`] and [`Server::run`] in one.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use syscalls::Errno;
-use syscalls::errno::{ENFILE, ESTALE};
+use syscalls::errno::{EMFILE, ENFILE, ESTALE};
 
 use super::node::Node;
 use crate::Handle;
@@ -40,6 +40,8 @@ struct Inner {
 /// The client's inodes.
 pub(super) struct Table {
     inner: RwLock<Inner>,
+    /// Most inodes.
+    capacity: usize,
 }
 
 fn join(index: u32, generation: u32) -> Handle {
@@ -47,9 +49,10 @@ fn join(index: u32, generation: u32) -> Handle {
 }
 
 impl Table {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         Table {
             inner: RwLock::new(Inner::default()),
+            capacity,
         }
     }
 
@@ -63,6 +66,7 @@ impl Table {
 
     /// Hands an inode out: one reference more. If the client has it already, that one
     /// stays and `node` is dropped; the inode that the handle means is returned too.
+    /// `EMFILE` if that would be too many.
     pub(super) fn hand_out(&self, key: Key, node: Node) -> Result<(Handle, Arc<Node>), Errno> {
         let mut inner = self.inner.write();
         let inner = &mut *inner;
@@ -72,6 +76,9 @@ impl Table {
                 entry.refs += 1;
                 return Ok((join(index, entry.generation), Arc::clone(node)));
             }
+        }
+        if inner.by_key.len() >= self.capacity {
+            return Err(EMFILE);
         }
         let node = Arc::new(node);
         let index = match inner.free.pop() {

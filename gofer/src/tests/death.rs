@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use platform::MemoryFile;
 use rustix::fs::{CWD, Mode, OFlags};
-use syscalls::errno::{EIO, EPERM};
+use syscalls::errno::{EIO, EMFILE, EPERM};
 
 use super::{Rig, me, tree};
 use crate::server::{Config, Owners, Rights, serve};
@@ -78,9 +78,13 @@ fn server_process() {
     result.unwrap();
 }
 
+fn this_program() -> Command {
+    Command::new(std::env::current_exe().unwrap())
+}
+
 fn server_in_a_process(
     dir: &tempfile::TempDir,
-    adapt: impl FnOnce(&mut Command),
+    mut command: Command,
 ) -> (Client, MemoryFile, std::process::Child) {
     let (client_end, end) = channel().unwrap();
     let memory = MemoryFile::new(1 << 20).unwrap();
@@ -89,13 +93,11 @@ fn server_in_a_process(
     let number = |fd: &std::os::fd::OwnedFd| std::os::fd::AsRawFd::as_raw_fd(fd);
     let dir = dir.path().display();
     let fds = format!("{} {} {dir}", number(&region), number(&shared));
-    let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "tests::death::server_process", "--nocapture"])
         .env(FDS, fds)
         .stdin(Stdio::from(end.socket))
         .stdout(Stdio::null());
-    adapt(&mut command);
     let child = command.spawn().unwrap();
     // It holds the server's side of the socket, which the server alone may have.
     drop(command);
@@ -107,7 +109,7 @@ fn server_in_a_process(
 fn across_processes() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("f"), "text").unwrap();
-    let (client, memory, mut child) = server_in_a_process(&dir, |_| {});
+    let (client, memory, mut child) = server_in_a_process(&dir, this_program());
     let (root, _) = client.attach(TreeId(0)).unwrap();
     let (file, _) = client.walk(root, &[b"f"]).unwrap().found[0];
     client.open(file, crate::Access::Read).unwrap();
@@ -129,7 +131,7 @@ fn across_processes() {
 #[test]
 fn a_killed_server_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
-    let (client, _memory, mut child) = server_in_a_process(&dir, |_| {});
+    let (client, _memory, mut child) = server_in_a_process(&dir, this_program());
     let (root, _) = client.attach(TreeId(0)).unwrap();
     let busy = {
         let client = client.clone();
@@ -157,12 +159,12 @@ fn owners_that_cannot_be() {
     for approximate in [true, false] {
         let dir = tempfile::tempdir().unwrap();
         std::os::unix::fs::chown(dir.path(), Some(1234), Some(1234)).unwrap();
-        let (client, _memory, mut child) = server_in_a_process(&dir, |command| {
-            command.uid(1234).gid(1234);
-            if approximate {
-                command.env(ROOTLESS, "1");
-            }
-        });
+        let mut program = this_program();
+        program.uid(1234).gid(1234);
+        if approximate {
+            program.env(ROOTLESS, "1");
+        }
+        let (client, _memory, mut child) = server_in_a_process(&dir, program);
         let (root, _) = client.attach(TreeId(0)).unwrap();
         let made = [
             client.create(root, b"f", 0o4750, alien),
@@ -186,4 +188,55 @@ fn owners_that_cannot_be() {
         drop(client);
         assert!(child.wait().unwrap().success());
     }
+}
+
+/// Inodes are refused when descriptors run short; those for data come and go.
+#[test]
+fn few_descriptors() {
+    let dir = tempfile::tempdir().unwrap();
+    for i in 0..400 {
+        std::fs::write(dir.path().join(i.to_string()), format!("text {i}")).unwrap();
+    }
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 200; exec \"$0\" \"$@\""]);
+    limited.arg(std::env::current_exe().unwrap());
+    let (client, memory, mut child) = server_in_a_process(&dir, limited);
+    let (root, _) = client.attach(TreeId(0)).unwrap();
+    let find = |i: usize| client.walk(root, &[i.to_string().as_bytes()]).unwrap();
+
+    let mut found: Vec<_> = Vec::new();
+    let refused = (0..400).map(find).find_map(|walked| {
+        found.extend(walked.found.first().map(|found| found.0));
+        walked.stop
+    });
+    assert_eq!(refused, Some(EMFILE));
+    assert!(found.len() > 150, "{}", found.len());
+    for round in 0..3 {
+        for (i, &file) in found.iter().enumerate() {
+            if round == 0 {
+                client.open(file, crate::Access::ReadWrite).unwrap();
+            }
+            let segment = Segment {
+                file_pos: 0,
+                mem_offset: 0,
+                len: 100,
+            };
+            let text = format!("text {i}").into_bytes();
+            let len = client.read_into(file, &[segment]).unwrap();
+            assert_eq!(len, text.len() as u64);
+            let mut bytes = vec![0; text.len()];
+            memory.read(0, &mut bytes).unwrap();
+            assert_eq!(bytes, text);
+        }
+    }
+    client.open(root, crate::Access::Read).unwrap();
+    let page = client.readdir(root, 0, crate::Detail::Handles).unwrap();
+    let attrs = page.entries().filter(|entry| entry.attr.is_some()).count();
+    assert_eq!(attrs, page.entries().count() - 1);
+    client.forget(&found).unwrap();
+    let listed: Vec<_> = page.entries().filter_map(|entry| entry.handle).collect();
+    client.forget(&listed).unwrap();
+    assert_eq!(find(399).stop, None);
+    drop(client);
+    assert!(child.wait().unwrap().success());
 }

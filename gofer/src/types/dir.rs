@@ -11,7 +11,8 @@ pub enum Detail {
     Names,
     /// Attributes too.
     Attrs,
-    /// Attributes, and a handle with a reference. `.` and `..` have none.
+    /// Attributes, and a handle with a reference. `.` and `..` have none, nor has any if
+    /// the server is short of descriptors.
     Handles,
 }
 

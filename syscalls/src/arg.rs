@@ -4,10 +4,8 @@
 use std::fmt::{self, Write};
 
 use crate::errno::{EINVAL, Errno};
+use crate::trace::show_path;
 use crate::uaddr::{UserAddr, UserCStr, UserPtr};
-
-/// The longest string or buffer prefix that a trace shows, bytes.
-pub const TRACE_LIMIT: usize = 64;
 
 /// Guest memory as a trace reads it: never faults pages in from slow sources by itself
 /// choosing, never fails loudly.
@@ -160,18 +158,6 @@ impl Arg for UserCStr {
         Ok(UserCStr(UserAddr::new(raw)))
     }
     fn show(&self, out: &mut dyn Write, mem: &dyn TraceMem) -> fmt::Result {
-        let mut buf = [0u8; TRACE_LIMIT];
-        if self.0.is_null() {
-            return out.write_str("NULL");
-        }
-        let n = mem.peek(self.0, &mut buf);
-        let text = &buf[..n];
-        let end = text.iter().position(|&b| b == 0);
-        write!(out, "\"{}\"", text[..end.unwrap_or(n)].escape_ascii())?;
-        if end.is_none() {
-            out.write_str("...")
-        } else {
-            Ok(())
-        }
+        show_path(out, mem, self.0)
     }
 }

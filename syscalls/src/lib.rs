@@ -8,6 +8,7 @@ pub mod errno;
 pub mod flags;
 mod stop;
 pub mod table;
+pub mod trace;
 mod uaddr;
 
 pub use arg::{Arg, Fd, NoFlags, TraceMem, Unchecked};

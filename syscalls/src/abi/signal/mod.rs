@@ -42,16 +42,16 @@ layout! {
 flags! {
     /// `sa_flags`, sigaction(2).
     pub struct SigactionFlags: u64, "SA_", kept {
-        NOCLDSTOP = 0x1;
-        NOCLDWAIT = 0x2;
-        SIGINFO = 0x4;
-        UNSUPPORTED = 0x400;
-        EXPOSE_TAGBITS = 0x800;
         RESTORER = 0x0400_0000;
         ONSTACK = 0x0800_0000;
         RESTART = 0x1000_0000;
         NODEFER = 0x4000_0000;
         RESETHAND = 0x8000_0000;
+        SIGINFO = 0x4;
+        NOCLDSTOP = 0x1;
+        NOCLDWAIT = 0x2;
+        UNSUPPORTED = 0x400;
+        EXPOSE_TAGBITS = 0x800;
     }
 
     /// signalfd(2).

@@ -7,6 +7,7 @@ pub mod arg;
 pub mod errno;
 pub mod flags;
 mod stop;
+pub mod support;
 pub mod table;
 pub mod trace;
 mod uaddr;

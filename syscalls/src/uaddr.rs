@@ -50,6 +50,7 @@ impl UserAddr {
     }
 
     /// `self + bytes`; `EFAULT` where that wraps.
+    #[allow(clippy::should_implement_trait, reason = "an operator could not fail")]
     pub fn add(self, bytes: u64) -> Result<Self, Errno> {
         self.0.checked_add(bytes).map(UserAddr).ok_or(EFAULT)
     }

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::mem::offset_of;
 use std::process::{Command, Stdio};
 
+use syscalls::TABLE;
 use syscalls::abi::{aio, fs, futex, ipc, mm, net, ptrace, sched, signal, task, time, tty};
 use syscalls::flags::{FlagNames, Numbers};
 
@@ -24,11 +25,9 @@ fn run_c(source: &str) -> Option<String> {
             return None;
         }
     };
-    gcc.stdin
-        .take()
-        .expect("piped")
-        .write_all(source.as_bytes())
-        .expect("gcc reads");
+    let mut stdin = gcc.stdin.take()?;
+    stdin.write_all(source.as_bytes()).ok()?;
+    drop(stdin);
     assert!(
         gcc.wait().expect("gcc ends").success(),
         "gcc refuses the program"
@@ -384,6 +383,19 @@ fn constants_of_the_c_library() {
         &ours,
         650,
     );
+}
+
+#[test]
+fn numbers_of_calls() {
+    let prefixed: Vec<(String, u64)> = TABLE
+        .iter()
+        .map(|row| (format!("__NR_{}", row.name), row.number as u64))
+        .collect();
+    let ours: Vec<(&'static str, u64)> = prefixed
+        .into_iter()
+        .map(|(name, number)| (&*name.leak(), number))
+        .collect();
+    same_constants(&["asm/unistd.h"], &ours, 360);
 }
 
 #[test]

@@ -15,7 +15,8 @@ mod value;
 
 use crate::arg::{Arg, TraceMem};
 use crate::stop::SysResult;
-use crate::table::{Call, TABLE};
+use crate::support;
+use crate::table::Call;
 
 pub(crate) use text::show_path;
 
@@ -57,7 +58,7 @@ impl<'a> Line<'a> {
     /// A call that has no row or whose arguments could not be decoded.
     #[must_use]
     pub fn enter_raw(number: u64, args: &[u64; 6], mem: &'a dyn TraceMem) -> Self {
-        let row = TABLE.iter().find(|row| row.number as u64 == number);
+        let row = support::row(number);
         let name = row.map_or_else(|| format!("syscall_{number:#x}"), |row| row.name.to_owned());
         let mut line = Line::begun(name, mem);
         line.slots = args

@@ -52,7 +52,7 @@ impl TraceMem for Mem {
     }
 }
 
-const CWD: u64 = -100_i64 as u64;
+const CWD: u64 = 100_u64.wrapping_neg();
 
 /// The line with its padding reduced to one space.
 fn line(mem: &Mem, number: u64, args: &[u64], result: SysResult) -> String {

@@ -1,10 +1,14 @@
 //! Descriptor tables.
 
+mod calls;
+mod fcntl;
+mod ioctl;
+mod lock_calls;
 mod table;
 
 use syscalls::Errno;
 
-use crate::task::Task;
+use crate::task::{Resource, Task};
 
 pub use table::{CloseOnExec, FdEntry, FdTable, Reservation};
 
@@ -20,7 +24,7 @@ impl Task {
     }
 
     /// RLIMIT_NOFILE's soft limit.
-    fn open_files_limit(&self) -> u64 {
-        1 << 20
+    pub(crate) fn open_files_limit(&self) -> u64 {
+        self.group.limits.soft(Resource::Nofile)
     }
 }

@@ -1,11 +1,13 @@
 //! The descriptors of one or more tasks.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use syscalls::errno::{EBADF, EMFILE};
 use syscalls::{Errno, Fd};
 
 use crate::sync::{Level, Mutex};
+use crate::vfs::locks::{self, LockOwner};
 use crate::vfs::{File, OpenMode};
 
 /// One open descriptor.
@@ -26,6 +28,8 @@ enum Place {
 
 /// Descriptors by number.
 pub struct FdTable {
+    /// Whose record locks are whose, fcntl_locking(2).
+    id: u64,
     inner: Mutex<Inner>,
 }
 
@@ -41,7 +45,9 @@ impl Default for FdTable {
             places: Vec::new(),
             lowest_free: 0,
         };
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         FdTable {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
             inner: Mutex::new(Level::FdTable, inner),
         }
     }
@@ -126,6 +132,38 @@ impl FdTable {
         })
     }
 
+    /// Whom record locks taken through this table belong to.
+    #[must_use]
+    pub fn lock_owner(&self) -> LockOwner {
+        LockOwner::Table(self.id)
+    }
+
+    /// What closing a descriptor means beyond the table: record locks go, and the file
+    /// hears of it; its error is close(2)'s.
+    pub fn closed(&self, entry: FdEntry) -> Result<(), Errno> {
+        let file = entry.file;
+        if file.mode().contains(OpenMode::PATH) {
+            return Ok(());
+        }
+        locks::release_records(file.inode(), self.lock_owner());
+        file.ops.flush(&file)
+    }
+
+    /// close(2); `EBADF`, and what the file says.
+    pub fn close(&self, fd: Fd) -> Result<(), Errno> {
+        let entry = self.remove(fd)?;
+        self.closed(entry)
+    }
+
+    /// Closes what `which` picks; errors are nobody's.
+    pub fn close_where(&self, which: impl FnMut(Fd, &FdEntry) -> bool) {
+        for entry in self.remove_where(which) {
+            if let Err(error) = self.closed(entry) {
+                log::debug!("closing a descriptor: {error}");
+            }
+        }
+    }
+
     /// dup2(2): puts `entry` at `fd` whatever is there. Returns what was there, to be
     /// closed outside the lock; `EBADF` if another task is about to fill that number.
     pub fn replace(&self, fd: Fd, entry: FdEntry) -> Result<Option<FdEntry>, Errno> {
@@ -182,20 +220,51 @@ impl FdTable {
         inner.places.iter().enumerate().filter_map(open).collect()
     }
 
+    /// Number of places, open or not: the upper bound of open descriptors.
+    pub fn size(&self) -> usize {
+        self.inner.lock().places.len()
+    }
+
+    /// FD_CLOEXEC for all that `which` picks.
+    pub fn mark_close_on_exec(&self, which: impl Fn(Fd) -> bool) {
+        let mut inner = self.inner.lock();
+        for (at, place) in inner.places.iter_mut().enumerate() {
+            if let Place::Open(entry) = place
+                && fd_of(at).is_ok_and(&which)
+            {
+                entry.close_on_exec = true;
+            }
+        }
+    }
+
     /// A copy, for a child without `CLONE_FILES`.
     #[must_use]
     pub fn fork(&self) -> Arc<Self> {
+        self.fork_where(|_| true)
+    }
+
+    /// A copy of what `which` picks.
+    #[must_use]
+    pub fn fork_where(&self, which: impl Fn(Fd) -> bool) -> Arc<Self> {
         let table = FdTable::default();
         {
             let entries = self.list();
             let mut inner = table.inner.lock();
             for (fd, entry) in entries {
-                if let Ok(at) = index(fd) {
+                if let Ok(at) = index(fd)
+                    && which(fd)
+                {
                     inner.put(at, Place::Open(entry));
                 }
             }
         }
         Arc::new(table)
+    }
+}
+
+impl Drop for FdTable {
+    fn drop(&mut self) {
+        self.close_where(|_, _| true);
     }
 }
 

@@ -6,13 +6,6 @@ use super::pending;
 use crate::task::Current;
 
 pending! {
-    Close
-    Dup
-    Dup2
-    Dup3
-    Ioctl
-    Fcntl
-    Flock
     Fsync
     Fdatasync
     Ustat
@@ -37,7 +30,6 @@ pending! {
     Fremovexattr
     Fadvise64
     Syncfs
-    CloseRange
     Cachestat
     SyncFileRange
     MemfdCreate

@@ -65,6 +65,10 @@ impl FileOps for PipeEnd {
         )
     }
 
+    fn writes_whole(&self) -> bool {
+        true
+    }
+
     fn poll(&self) -> Ready {
         self.pipe.poll(self.end)
     }

@@ -7,7 +7,7 @@ use syscalls::errno::{EACCES, EINVAL, EISDIR, EOPNOTSUPP, EPERM, EROFS};
 use super::access::{Access, acts_as_owner, permit};
 use super::notify::{self, Event};
 use super::write_access::WriteAccess;
-use super::{FileKind, Location, Mode, SetAttr, SetTime, set_id};
+use super::{FileKind, Location, Mode, SetAttr, SetTime, seals, set_id};
 use crate::task::{Capabilities, Credentials};
 
 fn writable(at: &Location) -> Result<(), Errno> {
@@ -34,6 +34,7 @@ pub(super) fn change_mode(creds: &Credentials, at: &Location, mode: Mode) -> Res
     if !acts_as_owner(creds, owner.uid) {
         return Err(EPERM);
     }
+    seals::check_mode(at.inode(), owner.mode, mode)?;
     let mut mode = mode;
     if !creds.in_group(owner.gid) && !creds.has(Capabilities::FSETID) {
         mode -= Mode::SETGID;
@@ -135,6 +136,7 @@ pub(super) fn truncate_path(creds: &Credentials, at: &Location, size: u64) -> Re
 
 /// Gives a regular file another size.
 pub(super) fn resize(creds: &Credentials, at: &Location, size: u64) -> Result<(), Errno> {
+    seals::check_resize(at.inode(), size)?;
     let change = SetAttr {
         size: Some(size),
         mode: set_id::without(creds, at.inode())?,

@@ -3,18 +3,19 @@
 use std::any::Any;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use bitflags::bitflags;
 use syscalls::errno::{EINVAL, ENODEV, ENOTDIR, ENOTTY, ESPIPE};
 use syscalls::{Errno, SysResult};
 
+use super::notify::{self, Event};
 use super::write_access::WriteAccess;
-use super::{FileKind, InodeRef, Location, Sink, Source};
+use super::{FileKind, InodeRef, Location, Sink, Source, locks};
 use crate::mm::Mappable;
 use crate::sync::{Level, Mutex};
-use crate::task::Current;
-use crate::wait::{Deadline, Ready, WaitQueue};
+use crate::task::{Current, Pid};
+use crate::wait::{Deadline, Ready, Registration, WaitQueue};
 
 bitflags! {
     /// How a file is open: access and status flags, as F_GETFL returns them.
@@ -209,6 +210,12 @@ pub struct File {
     pub offset: Mutex<u64>,
     /// Keeps the file from being run while it is open for writing.
     write_access: Option<WriteAccess>,
+    /// It has, or had, locks of its own.
+    locked: AtomicBool,
+    /// Whom SIGIO goes to.
+    pub(crate) owner: Mutex<SignalOwner>,
+    /// What tells that owner.
+    teller: Mutex<Option<Registration>>,
 }
 
 impl File {
@@ -226,6 +233,9 @@ impl File {
     ) -> Arc<Self> {
         Arc::new(File {
             write_access,
+            locked: AtomicBool::new(false),
+            owner: Mutex::new(Level::Leaf, SignalOwner::default()),
+            teller: Mutex::new(Level::Leaf, None),
             location,
             ops,
             mode: AtomicU32::new(mode.bits()),
@@ -253,6 +263,17 @@ impl File {
         self.mode().contains(OpenMode::NONBLOCK)
     }
 
+    /// Replaces what tells the owner of readiness; returns the old one, to be dropped
+    /// outside all locks.
+    pub(super) fn set_async(&self, teller: Option<Registration>) -> Option<Registration> {
+        std::mem::replace(&mut *self.teller.lock(), teller)
+    }
+
+    /// Gives back its locks when it goes.
+    pub(crate) fn note_locked(&self) {
+        self.locked.store(true, Ordering::Relaxed);
+    }
+
     /// The inode behind it.
     #[must_use]
     pub fn inode(&self) -> &InodeRef {
@@ -264,4 +285,32 @@ impl File {
     pub fn downcast<T: FileOps>(&self) -> Option<&T> {
         self.ops.as_any().downcast_ref()
     }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        if *self.locked.get_mut() {
+            locks::release_file(self);
+        }
+        let mode = OpenMode::from_bits_retain(*self.mode.get_mut());
+        if !mode.contains(OpenMode::PATH) {
+            let event = if mode.writes() {
+                Event::CloseWrite
+            } else {
+                Event::CloseNoWrite
+            };
+            notify::event(event, &self.location);
+        }
+    }
+}
+
+/// Whom SIGIO goes to, fcntl(2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignalOwner {
+    /// F_SETOWN_EX: F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP.
+    pub kind: i32,
+    /// Thread, process or process group; 0 without one.
+    pub id: Pid,
+    /// F_SETSIG: 0 means SIGIO.
+    pub signal: i32,
 }

@@ -17,6 +17,7 @@ mod device;
 mod file;
 mod inode;
 pub mod io;
+pub mod locks;
 mod lookup;
 mod mount;
 mod namespace;
@@ -26,7 +27,9 @@ mod path;
 mod raise;
 mod remove;
 mod rename;
+pub mod seals;
 mod set_id;
+pub(crate) mod sigio;
 pub mod transfer;
 mod unnamed;
 pub mod walk;
@@ -36,7 +39,7 @@ pub use access::{Access, permit};
 pub use anon::{AnonInode, AnonKind};
 pub use attr::{Attr, DeviceNumber, FileKind, Mode, SetAttr, SetTime, Timestamp};
 pub use dentry::{Dentry, FileName, Location};
-pub use file::{DirEntry, DirSink, File, FileOps, OpenMode, SeekFrom};
+pub use file::{DirEntry, DirSink, File, FileOps, OpenMode, SeekFrom, SignalOwner};
 pub use inode::{
     Attachments, FileSystem, FsInfo, Inode, InodeRef, LinkTarget, NewNode, Owner, RenameMode,
     SuperBlock, XattrMode,

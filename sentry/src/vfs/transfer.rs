@@ -11,7 +11,7 @@ use syscalls::{Errno, Stop, SysResult};
 
 use super::io::Segment;
 use super::notify::{self, Event};
-use super::{File, FileKind, OpenMode, Sink, Source, set_id};
+use super::{File, FileKind, OpenMode, Sink, Source, seals, set_id};
 use crate::signal::Signal;
 use crate::task::{Current, Resource};
 use crate::wait::Ready;
@@ -104,6 +104,11 @@ impl Current {
         check_range(file, at, source.remaining())?;
         let regular = file.inode().kind() == FileKind::Regular;
         if regular && source.remaining() > 0 {
+            let from = match at {
+                At::Offset(offset) => offset,
+                At::Position => *file.offset.lock(),
+            };
+            seals::check_write(file.inode(), from, source.remaining())?;
             set_id::before_write(&self.creds.get(), file.inode())?;
         }
         let append = (file.mode().contains(OpenMode::APPEND) && !flags.contains(RwFlags::NOAPPEND))

@@ -9,7 +9,7 @@ use crate::task::{Current, Resource};
 use crate::vfs::attributes::{resize, truncate_path};
 use crate::vfs::notify::{self, Event};
 use crate::vfs::walk::Walking;
-use crate::vfs::{FileKind, OpenMode, set_id};
+use crate::vfs::{FileKind, OpenMode, seals, set_id};
 
 /// A size argument; `EINVAL` for a negative one.
 fn size(length: i64) -> Result<u64, Errno> {
@@ -77,6 +77,11 @@ impl Run<Current> for call::Fallocate {
         let keeps = FallocateMode::KEEP_SIZE | FallocateMode::PUNCH_HOLE;
         if !self.mode.intersects(keeps) {
             check_limit(task, end, inode.attr()?.size)?;
+        }
+        if self.mode.contains(FallocateMode::PUNCH_HOLE) {
+            seals::check_write(inode, 0, 0)?;
+        } else if !self.mode.contains(FallocateMode::KEEP_SIZE) {
+            seals::check_resize(inode, end.max(inode.attr()?.size))?;
         }
         set_id::before_write(&task.creds.get(), inode)?;
         inode.allocate(self.mode.bits(), offset, len)?;

@@ -13,6 +13,7 @@
 //! processes of its pid namespace.
 
 mod boot;
+mod console;
 mod gofer;
 mod ids;
 mod jail;
@@ -28,6 +29,7 @@ use std::process::ExitCode;
 use serde::de::DeserializeOwned;
 
 use boot::Inherited;
+use console::Console;
 use supervisor::Report;
 
 use crate::failure::{Context, Outcome};
@@ -55,8 +57,14 @@ pub(crate) struct Options {
 /// Runs a container until it ends; its exit status, 128+n for signal n.
 pub(crate) fn run(container: Container, id: &str, options: Options) -> Outcome<ExitCode> {
     let signals = supervise::catch_signals()?;
-    let sandbox = start::start(container, id, &options)?;
-    supervise::wait(sandbox, &signals)
+    let (console, slave) = if container.config.process.terminal {
+        let (console, slave) = Console::open(container.console_size)?;
+        (Some(console), Some(slave))
+    } else {
+        (None, None)
+    };
+    let sandbox = start::start(container, id, &options, slave)?;
+    supervise::wait(sandbox, &signals, console)
 }
 
 /// The frame of a started process's main: its failure reaches the command line.

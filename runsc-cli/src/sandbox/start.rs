@@ -7,7 +7,7 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -49,8 +49,13 @@ const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWUSER
     .union(CloneFlags::CLONE_NEWUTS)
     .union(CloneFlags::CLONE_NEWCGROUP);
 
-/// Starts Sentry and Gofer for a container.
-pub(super) fn start(container: Container, id: &str, options: &Options) -> Outcome<Sandbox> {
+/// Starts Sentry and Gofer for a container, whose stdio is `terminal` or else ours.
+pub(super) fn start(
+    container: Container,
+    id: &str,
+    options: &Options,
+    terminal: Option<OwnedFd>,
+) -> Outcome<Sandbox> {
     let caller = Caller::current()?;
     let platform = choose(options.platform);
     let executable = spawn::own_executable().context("/proc/self/exe")?;
@@ -64,6 +69,7 @@ pub(super) fn start(container: Container, id: &str, options: &Options) -> Outcom
         executable: &executable,
         options,
         memory: memory.as_fd(),
+        terminal: terminal.as_ref().map(|terminal| terminal.as_fd()),
     };
     let gofer = launch.gofer(&container, server)?;
     let sentry = launch.sentry(container, platform, memory_limit, client)?;
@@ -82,12 +88,16 @@ fn host_memory() -> Outcome<u64> {
     Ok(info.ram_total())
 }
 
+/// Where a started process has its stdin.
+const STDIN: RawFd = 0;
+
 struct Launch<'a> {
     id: &'a str,
     caller: Caller,
     executable: &'a OwnedFd,
     options: &'a Options,
     memory: BorrowedFd<'a>,
+    terminal: Option<BorrowedFd<'a>>,
 }
 
 impl Launch<'_> {
@@ -122,7 +132,8 @@ impl Launch<'_> {
             exact_owners: self.caller == Caller::Privileged,
         };
         boot::write(&file, &boot)?;
-        let child = self.spawn(GOFER, fds, &user, gofer::CAPS.union(jail::SETUP))?;
+        let keep = gofer::CAPS.union(jail::SETUP);
+        let child = self.spawn(GOFER, fds, &user, keep, None)?;
         Ok(Started {
             name: "Gofer",
             child,
@@ -141,7 +152,10 @@ impl Launch<'_> {
         let (ours, theirs) = supervisor::pair()?;
         let file = boot::file()?;
         let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
-        let stdio = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+        let stdio = match self.terminal {
+            Some(terminal) => [terminal; 3],
+            None => [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()],
+        };
         let mut fds = Descriptors::new(stdio, file.as_fd(), theirs.as_fd());
         let mut config = container.config;
         config.strace = self.options.strace;
@@ -157,7 +171,8 @@ impl Launch<'_> {
             log: self.log(&mut fds),
         };
         boot::write(&file, &boot)?;
-        let child = self.spawn(SENTRY, fds, &user, jail::SETUP)?;
+        let terminal = self.terminal.map(|_| STDIN);
+        let child = self.spawn(SENTRY, fds, &user, jail::SETUP, terminal)?;
         Ok(Started {
             name: "Sentry",
             child,
@@ -183,7 +198,14 @@ impl Launch<'_> {
         trees.iter().map(open).collect()
     }
 
-    fn spawn(&self, name: &str, fds: Descriptors<'_>, user: &User, keep: Caps) -> Outcome<Child> {
+    fn spawn(
+        &self,
+        name: &str,
+        fds: Descriptors<'_>,
+        user: &User,
+        keep: Caps,
+        terminal: Option<RawFd>,
+    ) -> Outcome<Child> {
         let text = |text: &str| CString::new(text).context("a container's name");
         let program = Program {
             executable: self.executable.as_fd(),
@@ -193,7 +215,7 @@ impl Launch<'_> {
             namespaces: NAMESPACES,
             identity: user.identity,
             keep,
-            terminal: None,
+            terminal,
             blocked: terminal_signals(),
         };
         let parked = spawn::spawn(&program).map_err(|errno| namespaces_refused(errno, name))?;

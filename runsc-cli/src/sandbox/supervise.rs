@@ -1,22 +1,24 @@
 //! Waits for a sandbox: passes signals on, and reports its end.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitCode;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
+use super::console::{Console, End};
 use super::start::{Sandbox, Started};
 use super::supervisor::{self, Order, Report, Wait};
 use crate::failure::{Context, Failure, Outcome};
 
 /// Signals to this process that the container's first process gets, as with runc. Not
 /// those that a fault raises, and not SIGKILL and SIGSTOP, which cannot be caught.
-const FORWARDED: [Signal; 17] = [
+/// Nor those of job control: they stop us, as the shell that we are a job of expects.
+const FORWARDED: [Signal; 13] = [
     Signal::SIGHUP,
     Signal::SIGINT,
     Signal::SIGQUIT,
@@ -25,30 +27,30 @@ const FORWARDED: [Signal; 17] = [
     Signal::SIGALRM,
     Signal::SIGTERM,
     Signal::SIGCONT,
-    Signal::SIGTSTP,
-    Signal::SIGTTIN,
-    Signal::SIGTTOU,
     Signal::SIGURG,
     Signal::SIGVTALRM,
     Signal::SIGPROF,
     Signal::SIGIO,
     Signal::SIGPWR,
-    Signal::SIGWINCH,
 ];
 
 /// Signals that are to be noticed from the start on: before [`wait`] and before the sandbox
 /// is made, so that none is lost.
 pub(super) fn catch_signals() -> Outcome<SignalFd> {
-    let set: SigSet = FORWARDED.into_iter().collect();
+    let set: SigSet = FORWARDED.into_iter().chain([Signal::SIGWINCH]).collect();
     set.thread_block().context("blocking signals")?;
     SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         .context("a signal descriptor")
 }
 
 /// Waits until the container has ended; its exit status.
-pub(super) fn wait(sandbox: Sandbox, signals: &SignalFd) -> Outcome<ExitCode> {
+pub(super) fn wait(
+    sandbox: Sandbox,
+    signals: &SignalFd,
+    mut console: Option<Console>,
+) -> Outcome<ExitCode> {
     let Sandbox { sentry, gofer } = sandbox;
-    let first = wait_for_first(&sentry, &gofer, signals);
+    let first = wait_for_first(&sentry, &gofer, signals, &mut console);
     // The container is over, or cannot go on: whatever it was, nothing stays behind. A Gofer
     // holds no data that it has not written.
     kill_now(&gofer);
@@ -56,6 +58,11 @@ pub(super) fn wait(sandbox: Sandbox, signals: &SignalFd) -> Outcome<ExitCode> {
         kill_now(&sentry);
     }
     let (sentry_end, gofer_end) = (reap(&sentry)?, reap(&gofer)?);
+    if let Some(console) = &mut console {
+        console.drain();
+    }
+    // The user's terminal is itself again before anything is said on it.
+    drop(console);
     match first? {
         Ended::Sentry => status(&sentry, sentry_end, &gofer),
         Ended::Gofer => Err(gofer_broke(&gofer, gofer_end)),
@@ -68,38 +75,96 @@ enum Ended {
     Gofer,
 }
 
-fn wait_for_first(sentry: &Started, gofer: &Started, signals: &SignalFd) -> Outcome<Ended> {
+/// What can happen while we wait.
+#[derive(Clone, Copy)]
+enum Source {
+    Sentry,
+    Gofer,
+    Signals,
+    Console(End),
+}
+
+fn wait_for_first(
+    sentry: &Started,
+    gofer: &Started,
+    signals: &SignalFd,
+    console: &mut Option<Console>,
+) -> Outcome<Ended> {
+    let mut gofer_finished = false;
     loop {
-        let mut fds = [
-            PollFd::new(sentry.child.pidfd(), PollFlags::POLLIN),
-            PollFd::new(gofer.child.pidfd(), PollFlags::POLLIN),
-            PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+        let mut sources = vec![
+            (Source::Sentry, sentry.child.pidfd(), PollFlags::POLLIN),
+            (Source::Signals, signals.as_fd(), PollFlags::POLLIN),
         ];
-        match poll(&mut fds, PollTimeout::NONE) {
-            Err(Errno::EINTR) => continue,
-            result => result.context("poll")?,
-        };
-        let [sentry_ended, gofer_ended, signalled] = fds.map(|fd| fd.any().unwrap_or(false));
-        if sentry_ended {
-            return Ok(Ended::Sentry);
+        if !gofer_finished {
+            sources.push((Source::Gofer, gofer.child.pidfd(), PollFlags::POLLIN));
         }
-        if gofer_ended {
-            return Ok(Ended::Gofer);
-        }
-        if signalled {
-            forward(signals, sentry);
+        let copies = console.as_ref().map(Console::interest).unwrap_or_default();
+        let copies = copies.into_iter();
+        sources.extend(copies.map(|(end, fd, flags)| (Source::Console(end), fd, flags)));
+        for (source, flags) in ready(&sources)? {
+            match source {
+                Source::Sentry => return Ok(Ended::Sentry),
+                // It has seen the Sentry close its side: that one is about to end.
+                Source::Gofer if has_finished(gofer) => gofer_finished = true,
+                Source::Gofer => return Ok(Ended::Gofer),
+                Source::Signals => take_signals(signals, sentry, console),
+                Source::Console(end) => {
+                    if let Some(console) = console {
+                        console.copy(end, flags);
+                    }
+                }
+            }
         }
     }
 }
 
-fn forward(signals: &SignalFd, sentry: &Started) {
+/// Waits until something is ready.
+fn ready(sources: &[(Source, BorrowedFd<'_>, PollFlags)]) -> Outcome<Vec<(Source, PollFlags)>> {
+    let fds = sources
+        .iter()
+        .map(|(_, fd, flags)| PollFd::new(*fd, *flags));
+    let mut fds: Vec<_> = fds.collect();
+    match poll(&mut fds, PollTimeout::NONE) {
+        Err(Errno::EINTR) => return Ok(Vec::new()),
+        result => result.context("poll")?,
+    };
+    let flags = fds
+        .iter()
+        .map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
+    let all = sources.iter().map(|(source, ..)| *source).zip(flags);
+    Ok(all.filter(|(_, flags)| !flags.is_empty()).collect())
+}
+
+fn take_signals(signals: &SignalFd, sentry: &Started, console: &mut Option<Console>) {
     while let Ok(Some(info)) = signals.read_signal() {
-        let Ok(signal) = i32::try_from(info.ssi_signo) else {
+        let Some(signal) = i32::try_from(info.ssi_signo)
+            .ok()
+            .and_then(|signal| Signal::try_from(signal).ok())
+        else {
             continue;
         };
-        // A Sentry that ends just now needs no signal.
-        let _ = supervisor::tell(&sentry.supervisor, &Order::Signal(signal));
+        match (signal, console.as_ref()) {
+            (Signal::SIGWINCH, console) => {
+                if let Some(console) = console {
+                    console.follow_size();
+                }
+            }
+            // The user's terminal is gone: so is the container's.
+            (Signal::SIGHUP, Some(_)) => *console = None,
+            _ => {
+                // A Sentry that ends just now needs no signal.
+                let _ = supervisor::tell(&sentry.supervisor, &Order::Signal(signal as i32));
+            }
+        }
     }
+}
+
+/// True if it ended by itself and all was well. It is not reaped yet.
+fn has_finished(process: &Started) -> bool {
+    let id = Id::Pid(Pid::from_raw(process.child.pid()));
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+    matches!(waitid(id, flags), Ok(WaitStatus::Exited(_, 0)))
 }
 
 fn kill_now(process: &Started) {

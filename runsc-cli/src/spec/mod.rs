@@ -90,7 +90,7 @@ fn read(path: &Path) -> Outcome<Spec> {
         )),
         _ => Failure::new(format!("{}: {}", path.display(), error.reason())),
     })?;
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(64 << 10);
     file.take(MAX_CONFIG)
         .read_to_end(&mut text)
         .context(path.display())?;

@@ -49,7 +49,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use syscalls::Errno;
 
 use crate::host::HostResult;
-use crate::wire::{Ring, ServerEnd};
+use crate::wire::{Patience, Ring, ServerEnd};
 use table::Table;
 
 /// What a Gofer is started with.
@@ -117,6 +117,7 @@ pub struct Server {
     ring: Ring,
     socket: OwnedFd,
     max_threads: usize,
+    patience: Patience,
 }
 
 /// What requests work on.
@@ -156,6 +157,7 @@ impl Server {
             ring: Ring::map(config.end.region)?,
             socket: config.end.socket,
             max_threads: config.max_threads.max(1),
+            patience: Patience::new(),
         })
     }
 

@@ -17,7 +17,7 @@ use syscalls::Errno;
 
 use super::Server;
 use super::dispatch::{self, Scratch};
-use crate::wire::{Patience, Ring, state};
+use crate::wire::{Ring, state};
 
 /// A serving thread's stack, bytes. The largest frame holds a batch of directory entries;
 /// what is not touched costs nothing.
@@ -26,7 +26,6 @@ const STACK: usize = 256 << 10;
 /// What the threads share.
 struct Pool<'a> {
     server: &'a Server,
-    patience: Patience,
     threads: AtomicUsize,
     stopping: AtomicBool,
 }
@@ -35,7 +34,6 @@ struct Pool<'a> {
 pub(super) fn run(server: &Server) -> Result<(), Errno> {
     let pool = Pool {
         server,
-        patience: Patience::new(),
         threads: AtomicUsize::new(0),
         stopping: AtomicBool::new(false),
     };
@@ -143,7 +141,7 @@ impl Pool<'_> {
         }
         let crowded = ring.crowded().load(Ordering::Relaxed) != 0;
         let pending = || ring.pending().load(Ordering::Relaxed) != 0;
-        self.patience.spin(crowded, pending)
+        self.server.patience.spin(crowded, pending)
     }
 
     fn sleep(&self) {

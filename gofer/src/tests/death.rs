@@ -1,21 +1,23 @@
 //! What happens when one side ends.
 
-use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use platform::MemoryFile;
-use rustix::fs::{CWD, Mode, OFlags};
 use syscalls::errno::{EIO, EMFILE, EPERM};
 
+use super::process::{Remote, this_program};
 use super::{Rig, me, tree};
-use crate::server::{Config, Owners, Rights, serve};
-use crate::wire::{ServerEnd, channel};
-use crate::{Client, Segment, TreeId};
+use crate::server::{Owners, Rights};
+use crate::wire::channel;
+use crate::{Access, Client, Detail, Segment, TreeId};
+
+fn remote(dir: &tempfile::TempDir, program: Command, owners: Owners) -> Remote {
+    Remote::start(program, &[tree(dir.path(), Rights::ReadWrite)], owners)
+}
 
 #[test]
 fn the_server_ends_with_its_client() {
@@ -48,71 +50,18 @@ fn without_a_server_calls_fail() {
     assert_eq!(client.attach(TreeId(0)), Err(EIO));
 }
 
-/// Environment of the server's process: descriptors and directory; any owner will do.
-const FDS: &str = "RUNSK_TEST_GOFER";
-const ROOTLESS: &str = "RUNSK_TEST_ROOTLESS";
-
-/// Not a test by itself: the server's side of tests across processes.
-#[test]
-fn server_process() {
-    let Ok(fds) = std::env::var(FDS) else { return };
-    let reopen = |fd: &str| {
-        let path = format!("/proc/self/fd/{fd}");
-        rustix::fs::openat(CWD, path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).unwrap()
-    };
-    let [region, memory, dir]: [&str; 3] =
-        fds.splitn(3, ' ').collect::<Vec<_>>().try_into().unwrap();
-    let result = serve(Config {
-        end: ServerEnd {
-            region: reopen(region),
-            socket: std::io::stdin().as_fd().try_clone_to_owned().unwrap(),
-        },
-        memory_file: reopen(memory),
-        trees: vec![tree(dir.as_ref(), Rights::ReadWrite)],
-        owners: match std::env::var(ROOTLESS) {
-            Ok(_) => Owners::Approximate,
-            Err(_) => Owners::Exact,
-        },
-        max_threads: 4,
-    });
-    result.unwrap();
-}
-
-fn this_program() -> Command {
-    Command::new(std::env::current_exe().unwrap())
-}
-
-fn server_in_a_process(
-    dir: &tempfile::TempDir,
-    mut command: Command,
-) -> (Client, MemoryFile, std::process::Child) {
-    let (client_end, end) = channel().unwrap();
-    let memory = MemoryFile::new(1 << 20).unwrap();
-    let share = |fd: std::os::fd::BorrowedFd<'_>| rustix::io::dup(fd).unwrap();
-    let (region, shared) = (share(end.region.as_fd()), share(memory.as_fd()));
-    let number = |fd: &std::os::fd::OwnedFd| std::os::fd::AsRawFd::as_raw_fd(fd);
-    let dir = dir.path().display();
-    let fds = format!("{} {} {dir}", number(&region), number(&shared));
-    command
-        .args(["--exact", "tests::death::server_process", "--nocapture"])
-        .env(FDS, fds)
-        .stdin(Stdio::from(end.socket))
-        .stdout(Stdio::null());
-    let child = command.spawn().unwrap();
-    // It holds the server's side of the socket, which the server alone may have.
-    drop(command);
-    let client = Client::connect(client_end, || {}).unwrap();
-    (client, memory, child)
-}
-
 #[test]
 fn across_processes() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("f"), "text").unwrap();
-    let (client, memory, mut child) = server_in_a_process(&dir, this_program());
+    let Remote {
+        client,
+        memory,
+        mut child,
+    } = remote(&dir, this_program(), Owners::Exact);
     let (root, _) = client.attach(TreeId(0)).unwrap();
     let (file, _) = client.walk(root, &[b"f"]).unwrap().found[0];
-    client.open(file, crate::Access::Read).unwrap();
+    client.open(file, Access::Read).unwrap();
     let segment = Segment {
         file_pos: 0,
         mem_offset: 4096,
@@ -131,7 +80,9 @@ fn across_processes() {
 #[test]
 fn a_killed_server_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
-    let (client, _memory, mut child) = server_in_a_process(&dir, this_program());
+    let Remote {
+        client, mut child, ..
+    } = remote(&dir, this_program(), Owners::Exact);
     let (root, _) = client.attach(TreeId(0)).unwrap();
     let busy = {
         let client = client.clone();
@@ -156,15 +107,15 @@ fn owners_that_cannot_be() {
         return;
     }
     let alien = crate::Owner { uid: 4321, gid: 0 };
-    for approximate in [true, false] {
+    for owners in [Owners::Approximate, Owners::Exact] {
+        let approximate = owners == Owners::Approximate;
         let dir = tempfile::tempdir().unwrap();
         std::os::unix::fs::chown(dir.path(), Some(1234), Some(1234)).unwrap();
         let mut program = this_program();
         program.uid(1234).gid(1234);
-        if approximate {
-            program.env(ROOTLESS, "1");
-        }
-        let (client, _memory, mut child) = server_in_a_process(&dir, program);
+        let Remote {
+            client, mut child, ..
+        } = remote(&dir, program, owners);
         let (root, _) = client.attach(TreeId(0)).unwrap();
         let made = [
             client.create(root, b"f", 0o4750, alien),
@@ -200,7 +151,11 @@ fn few_descriptors() {
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -n 200; exec \"$0\" \"$@\""]);
     limited.arg(std::env::current_exe().unwrap());
-    let (client, memory, mut child) = server_in_a_process(&dir, limited);
+    let Remote {
+        client,
+        memory,
+        mut child,
+    } = remote(&dir, limited, Owners::Exact);
     let (root, _) = client.attach(TreeId(0)).unwrap();
     let find = |i: usize| client.walk(root, &[i.to_string().as_bytes()]).unwrap();
 
@@ -214,7 +169,7 @@ fn few_descriptors() {
     for round in 0..3 {
         for (i, &file) in found.iter().enumerate() {
             if round == 0 {
-                client.open(file, crate::Access::ReadWrite).unwrap();
+                client.open(file, Access::ReadWrite).unwrap();
             }
             let segment = Segment {
                 file_pos: 0,
@@ -229,8 +184,8 @@ fn few_descriptors() {
             assert_eq!(bytes, text);
         }
     }
-    client.open(root, crate::Access::Read).unwrap();
-    let page = client.readdir(root, 0, crate::Detail::Handles).unwrap();
+    client.open(root, Access::Read).unwrap();
+    let page = client.readdir(root, 0, Detail::Handles).unwrap();
     let attrs = page.entries().filter(|entry| entry.attr.is_some()).count();
     assert_eq!(attrs, page.entries().count() - 1);
     client.forget(&found).unwrap();

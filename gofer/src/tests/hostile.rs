@@ -30,7 +30,7 @@ impl Bare {
         let config = Config {
             end,
             memory_file: rustix::io::fcntl_dupfd_cloexec(&memory, 0).unwrap(),
-            trees: vec![tree(dir.path(), Rights::ReadWrite)],
+            trees: vec![tree(dir.path(), Rights::ReadWrite).open()],
             owners: Owners::Exact,
             max_threads: 4,
         };

@@ -5,14 +5,15 @@ mod death;
 mod hostile;
 mod inode;
 mod listing;
+mod mounts;
 mod names;
+mod process;
 mod race;
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::Child;
 use std::thread::JoinHandle;
 
 use platform::MemoryFile;
@@ -22,6 +23,7 @@ use syscalls::Errno;
 use crate::server::{Config, Mounts, Owners, Rights, Server, Tree};
 use crate::wire::channel;
 use crate::{Attr, Client, Handle, Owner, TreeId};
+use process::{Remote, this_program};
 
 /// What the tests create belongs to whoever runs them.
 pub(crate) fn me() -> Owner {
@@ -35,24 +37,48 @@ pub(crate) fn path_fd(path: &Path) -> OwnedFd {
     rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap()
 }
 
-/// A tree for the server.
-pub(crate) fn tree(path: &Path, rights: Rights) -> Tree {
-    Tree {
-        root: path_fd(path),
+/// A tree for the server, not opened yet.
+pub(crate) struct TestTree {
+    path: PathBuf,
+    rights: Rights,
+    mounts: Mounts,
+}
+
+pub(crate) fn tree(path: &Path, rights: Rights) -> TestTree {
+    TestTree {
+        path: path.to_owned(),
         rights,
         mounts: Mounts::Stay,
     }
 }
 
-/// A running server with a client.
+impl TestTree {
+    pub(crate) fn open(&self) -> Tree {
+        Tree {
+            root: path_fd(&self.path),
+            rights: self.rights,
+            mounts: self.mounts,
+        }
+    }
+}
+
+/// A running server with a client: in this process, or where the environment says so in
+/// one of its own.
 pub(crate) struct Rig {
     pub(crate) client: Client,
     pub(crate) memory: MemoryFile,
     pub(crate) root: Handle,
     pub(crate) dir: tempfile::TempDir,
-    pub(crate) broken: Arc<AtomicBool>,
-    server: Option<JoinHandle<Result<(), Errno>>>,
+    server: Where,
 }
+
+enum Where {
+    Thread(JoinHandle<Result<(), Errno>>),
+    Process(Child),
+}
+
+/// Makes [`Rig`] use processes.
+pub(crate) const PROCESSES: &str = "RUNSK_TEST_GOFER_PROCESSES";
 
 impl Rig {
     /// One writable tree over an empty directory.
@@ -60,33 +86,42 @@ impl Rig {
         Self::with(|dir| vec![tree(dir, Rights::ReadWrite)])
     }
 
-    pub(crate) fn with(trees: impl FnOnce(&Path) -> Vec<Tree>) -> Self {
+    pub(crate) fn with(trees: impl FnOnce(&Path) -> Vec<TestTree>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let trees = trees(dir.path());
-        let memory = MemoryFile::new(16 << 20).unwrap();
-        let (client_end, end) = channel().unwrap();
-        let memory_file = rustix::io::fcntl_dupfd_cloexec(&memory, 0).unwrap();
-        let config = Config {
-            end,
-            memory_file,
-            trees,
-            owners: Owners::Exact,
-            max_threads: 4,
+        let (client, memory, server) = if std::env::var_os(PROCESSES).is_some() {
+            let Remote {
+                client,
+                memory,
+                child,
+            } = Remote::start(this_program(), &trees, Owners::Exact);
+            (client, memory, Where::Process(child))
+        } else {
+            Self::thread(&trees)
         };
-        let server = std::thread::spawn(|| Server::prepare(config)?.run());
-        let broken = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&broken);
-        let client = Client::connect(client_end, move || told.store(true, Ordering::SeqCst));
-        let client = client.unwrap();
         let root = client.attach(TreeId(0)).unwrap().0;
         Rig {
             client,
             memory,
             root,
             dir,
-            broken,
-            server: Some(server),
+            server,
         }
+    }
+
+    fn thread(trees: &[TestTree]) -> (Client, MemoryFile, Where) {
+        let memory = MemoryFile::new(16 << 20).unwrap();
+        let (client_end, end) = channel().unwrap();
+        let config = Config {
+            end,
+            memory_file: rustix::io::fcntl_dupfd_cloexec(&memory, 0).unwrap(),
+            trees: trees.iter().map(TestTree::open).collect(),
+            owners: Owners::Exact,
+            max_threads: 4,
+        };
+        let server = std::thread::spawn(|| Server::prepare(config)?.run());
+        let client = Client::connect(client_end, || panic!("broken")).unwrap();
+        (client, memory, Where::Thread(server))
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -112,11 +147,12 @@ impl Rig {
     }
 
     /// Ends the client and waits for the server.
-    pub(crate) fn finish(mut self) {
-        let server = self.server.take().unwrap();
-        let broken = Arc::clone(&self.broken);
-        drop(self);
-        server.join().unwrap().unwrap();
-        assert!(!broken.load(Ordering::SeqCst));
+    pub(crate) fn finish(self) {
+        assert!(!self.client.is_broken());
+        drop(self.client);
+        match self.server {
+            Where::Thread(thread) => thread.join().unwrap().unwrap(),
+            Where::Process(mut child) => assert!(child.wait().unwrap().success()),
+        }
     }
 }

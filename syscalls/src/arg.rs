@@ -80,12 +80,15 @@ impl<T: Arg> Unchecked<T> {
     }
 }
 
-impl<T> Arg for Unchecked<T> {
+impl<T: Arg> Arg for Unchecked<T> {
     fn decode(raw: u64) -> Result<Self, Errno> {
         Ok(Unchecked(raw, std::marker::PhantomData))
     }
-    fn show(&self, out: &mut dyn Write, _: &dyn TraceMem) -> fmt::Result {
-        write!(out, "{:#x}", self.0)
+    fn show(&self, out: &mut dyn Write, mem: &dyn TraceMem) -> fmt::Result {
+        match T::decode(self.0) {
+            Ok(value) => value.show(out, mem),
+            Err(_) => write!(out, "{:#x}", self.0),
+        }
     }
 }
 

@@ -62,7 +62,7 @@ table! {
     served: Msync = 26 "msync" { addr: UserAddr, length: u64, flags: MsyncFlags };
     served: Mincore = 27 "mincore" { addr: UserAddr, length: u64, vec: UserPtr<u8> };
     served: Madvise = 28 "madvise" { addr: UserAddr, length: u64, advice: i32 [named(mm::MEMORY_ADVICE)] };
-    served: Shmget = 29 "shmget" { key: i32, size: usize, shmflg: i32 };
+    served: Shmget = 29 "shmget" { key: i32 [ipc_key], size: usize, shmflg: i32 [ipc_flags] };
     served: Shmat = 30 "shmat" { shmid: i32, shmaddr: UserAddr, shmflg: i32 };
     served: Shmctl = 31 "shmctl" { shmid: i32, cmd: i32, buf: UserPtr<ShmidDs> };
     served: Dup = 32 "dup" { oldfd: Fd };
@@ -98,11 +98,11 @@ table! {
     served: Wait4 = 61 "wait4" { pid: i32, wstatus: UserPtr<i32> [wait_status], options: WaitOptions, rusage: UserPtr<Rusage> [filled] };
     served: Kill = 62 "kill" { pid: i32, sig: i32 [signal] };
     served: Uname = 63 "uname" { buf: UserPtr<Utsname> [filled] };
-    served: Semget = 64 "semget" { key: i32, nsems: i32, semflg: i32 };
+    served: Semget = 64 "semget" { key: i32 [ipc_key], nsems: i32, semflg: i32 [ipc_flags] };
     served: Semop = 65 "semop" { semid: i32, sops: UserPtr<SemBuf> [list(nsops)], nsops: u32 };
     served: Semctl = 66 "semctl" { semid: i32, semnum: i32, cmd: i32, arg: u64 };
     served: Shmdt = 67 "shmdt" { shmaddr: UserAddr };
-    served: Msgget = 68 "msgget" { key: i32, msgflg: i32 };
+    served: Msgget = 68 "msgget" { key: i32 [ipc_key], msgflg: i32 [ipc_flags] };
     served: Msgsnd = 69 "msgsnd" { msqid: i32, msgp: UserPtr<i64>, msgsz: usize, msgflg: i32 };
     served: Msgrcv = 70 "msgrcv" { msqid: i32, msgp: UserPtr<i64>, msgsz: usize, msgtyp: i64, msgflg: i32 };
     served: Msgctl = 71 "msgctl" { msqid: i32, cmd: i32, buf: UserPtr<MsqidDs> };

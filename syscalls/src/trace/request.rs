@@ -15,6 +15,7 @@ use crate::abi::futex::{
     FUTEX_LOCK_PI, FUTEX_LOCK_PI2, FUTEX_OPERATIONS, FUTEX_PRIVATE_FLAG, FUTEX_REQUEUE, FUTEX_WAIT,
     FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_WAKE_BITSET, FUTEX_WAKE_OP,
 };
+use crate::abi::ipc::{IPC_CREAT, IPC_EXCL, IPC_PRIVATE};
 use crate::abi::sched::CloneFlags;
 use crate::abi::task::{
     ARCH_GET_FS, ARCH_GET_GS, PR_CAPBSET_DROP, PR_CAPBSET_READ, PR_GET_CHILD_SUBREAPER,
@@ -160,6 +161,25 @@ impl Line<'_> {
             (false, true) => self.put(&format!("child_tidptr={child:?}")),
             (true, true) => self.put(&format!("tls={tls:#x}, child_tidptr={child:?}")),
         }
+    }
+
+    /// The key of shmget(2), semget(2) and msgget(2).
+    pub(crate) fn ipc_key(&mut self, key: i32) {
+        match key {
+            IPC_PRIVATE => self.put("IPC_PRIVATE"),
+            _ => self.put(&format!("{key:#x}")),
+        }
+    }
+
+    /// The flags of shmget(2), semget(2) and msgget(2), and the mode among them.
+    pub(crate) fn ipc_flags(&mut self, flags: i32) {
+        for (bit, name) in [(IPC_CREAT, "IPC_CREAT|"), (IPC_EXCL, "IPC_EXCL|")] {
+            if flags & bit != 0 {
+                self.put(name);
+            }
+        }
+        let rest = flags & !(IPC_CREAT | IPC_EXCL);
+        self.octal(u32::from_ne_bytes(rest.to_ne_bytes()));
     }
 
     /// The second argument of prctl(2).

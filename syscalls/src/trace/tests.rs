@@ -444,7 +444,15 @@ fn arguments_that_depend_on_others() {
         ),
         "ioctl(0, TIOCGWINSZ, 0x7ffed9624b88) = -1 ENOTTY (Inappropriate ioctl for device)"
     );
+    assert_eq!(
+        line(&mem, 29, &[0, 4096, 0o1600], Ok(0)),
+        "shmget(IPC_PRIVATE, 4096, IPC_CREAT|0600) = 0"
+    );
     let name = mem.text("abc");
+    assert_eq!(
+        line(&mem, 188, &[name, name, name, 2, 1], Ok(0)),
+        "setxattr(\"abc\", \"abc\", \"ab\", 2, XATTR_CREATE) = 0"
+    );
     assert_eq!(
         line(&mem, 157, &[15, name, 0, 0, 0], Ok(0)),
         "prctl(PR_SET_NAME, \"abc\") = 0"

@@ -249,11 +249,10 @@ impl Mappable for PageCache {
             Found::Resident(pages) => pages,
             Found::Hole(count) => self.pages_to_write(index, count, 0)?,
         };
-        if write && self.backing.is_some() {
-            let mut inner = self.inner.lock();
+        if write && let Some(backing) = &self.backing {
             let last = index + pages.count();
-            inner.dirty.insert(index, last);
-            inner.write_mapped.insert(index, last);
+            self.inner.lock().dirty.insert(index, last);
+            backing.dirtied();
         }
         Ok(pages)
     }

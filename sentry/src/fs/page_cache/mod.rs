@@ -39,6 +39,8 @@ pub trait Backing: Send + Sync {
     fn write(&self, pos: u64, offset: u64, len: u64) -> Result<(), Errno>;
     /// How many pages to read at once when page `index` is missing, at least 1.
     fn read_ahead(&self, index: u64) -> u64;
+    /// Pages became dirty through a mapping: somebody has to write them back some day.
+    fn dirtied(&self);
 }
 
 /// A bound on the pages of a file system (`size=` of tmpfs).
@@ -96,9 +98,6 @@ pub(super) struct Inner {
     map: PageMap,
     /// Page numbers that differ from the backing.
     dirty: RangeSet,
-    /// Page numbers that were handed out for writing through a shared mapping: they can
-    /// change at any time while such a mapping exists.
-    write_mapped: RangeSet,
     /// Counts what makes pages read from the backing stale: see [`PageCache::fill`].
     generation: u64,
 }
@@ -121,7 +120,6 @@ impl PageCache {
             size,
             map: PageMap::default(),
             dirty: RangeSet::default(),
-            write_mapped: RangeSet::default(),
             generation: 0,
         };
         PageCache {
@@ -181,7 +179,6 @@ impl PageCache {
                 let _ = self.file.zero(page.offset() + inside, len);
             }
             inner.dirty.remove(keep, u64::MAX);
-            inner.write_mapped.remove(keep, u64::MAX);
             inner.map.remove(keep, u64::MAX)
         };
         self.mappings

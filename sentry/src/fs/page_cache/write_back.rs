@@ -39,13 +39,18 @@ impl PageCache {
         result
     }
 
-    /// The dirty ranges, which count as clean from now on: who writes again marks again.
-    /// Pages under a writable mapping cannot be told apart and stay dirty.
+    /// The dirty ranges, which count as clean from now on: who writes again, through a
+    /// mapping too, marks again.
     fn take_dirty(&self) -> Vec<(u64, u64)> {
-        let mut inner = self.inner.lock();
-        let ranges = inner.dirty.iter().collect();
-        inner.dirty = inner.write_mapped.clone();
-        inner.generation += 1;
+        let dirty = {
+            let mut inner = self.inner.lock();
+            inner.generation += 1;
+            std::mem::take(&mut inner.dirty)
+        };
+        let ranges: Vec<_> = dirty.iter().collect();
+        for &(first, end) in &ranges {
+            self.mappings.write_protect(first, end);
+        }
         ranges
     }
 
@@ -58,11 +63,6 @@ impl PageCache {
             .checked_sub(index * PAGE)?
             .min(pages.count() * PAGE);
         (len > 0).then_some((pages, len))
-    }
-
-    /// No writable shared mapping is left: pages can become clean again.
-    pub fn no_writable_mappings(&self) {
-        self.inner.lock().write_mapped = super::RangeSet::default();
     }
 
     /// Drops clean pages, to be read again when needed (memory pressure, shared trees

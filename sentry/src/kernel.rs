@@ -1,14 +1,16 @@
 //! The kernel: owns everything that tasks share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use platform::{MemoryFile, Platform};
 
 use crate::config::Config;
+use crate::fs::tmpfs;
 use crate::futex::FutexTable;
 use crate::sync::{Level, Slot};
 use crate::task::{PidTable, Users};
 use crate::time::AlarmQueue;
+use crate::vfs::{Dentry, Mount, MountFlags};
 
 /// One sandbox's kernel.
 pub struct Kernel {
@@ -26,6 +28,8 @@ pub struct Kernel {
     pub futexes: FutexTable,
     /// Accounts of users.
     pub users: Users,
+    /// Holds memfds and System V shared memory; see [`Self::shared_memory`].
+    shared_memory: OnceLock<Arc<Mount>>,
     /// Host and NIS domain name, uts_namespaces(7).
     pub uts: Slot<Arc<UtsName>>,
 }
@@ -55,7 +59,21 @@ impl Kernel {
             alarms: AlarmQueue::default(),
             futexes: FutexTable::default(),
             users: Users::default(),
+            shared_memory: OnceLock::new(),
             uts: Slot::new(Level::Leaf, Arc::new(uts)),
         })
+    }
+
+    /// The internal tmpfs that holds files without a name.
+    pub fn shared_memory(&self) -> Arc<Mount> {
+        let make = || {
+            let options = tmpfs::Options {
+                size: Some(self.memory.limit()),
+                ..tmpfs::Options::default()
+            };
+            let root = tmpfs::new(&self.memory, options, "tmpfs");
+            Mount::new(Dentry::root(root), MountFlags::default())
+        };
+        self.shared_memory.get_or_init(make).clone()
     }
 }

@@ -19,4 +19,3 @@ mod mm;
 mod net;
 mod task;
 mod time;
-mod vfs;

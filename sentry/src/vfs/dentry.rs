@@ -98,11 +98,17 @@ impl Dentry {
     /// A dentry that only names an anonymous file.
     #[must_use]
     pub fn anonymous(inode: InodeRef, name: &str) -> Arc<Self> {
+        Self::nameless(inode, name.as_bytes().into())
+    }
+
+    /// As [`Self::anonymous`], shown as `label`.
+    #[must_use]
+    pub fn nameless(inode: InodeRef, label: Arc<[u8]>) -> Arc<Self> {
         Self::with_place(
             inode,
             Place {
                 parent: None,
-                name: name.as_bytes().into(),
+                name: label,
                 deleted: false,
             },
         )

@@ -209,7 +209,7 @@ pub struct File {
     /// Position; held over a read or write that uses it, as Linux does.
     pub offset: Mutex<u64>,
     /// Keeps the file from being run while it is open for writing.
-    write_access: Option<WriteAccess>,
+    _write_access: Option<WriteAccess>,
     /// It has, or had, locks of its own.
     locked: AtomicBool,
     /// Whom SIGIO goes to.
@@ -232,7 +232,7 @@ impl File {
         write_access: Option<WriteAccess>,
     ) -> Arc<Self> {
         Arc::new(File {
-            write_access,
+            _write_access: write_access,
             locked: AtomicBool::new(false),
             owner: Mutex::new(Level::Leaf, SignalOwner::default()),
             teller: Mutex::new(Level::Leaf, None),

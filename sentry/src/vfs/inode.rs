@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use syscalls::Errno;
-use syscalls::errno::{EINVAL, ENODATA, ENODEV, ENOSYS, ENOTDIR, ENOTTY, EOPNOTSUPP, EPERM, EXDEV};
+use syscalls::errno::{EINVAL, ENODATA, ENOTDIR, EOPNOTSUPP, EPERM, EXDEV};
 
 use super::{Attr, DeviceNumber, FileKind, FileName, FileOps, Location, Mode, OpenMode, SetAttr};
 use crate::mm::Mappable;
@@ -333,18 +333,4 @@ impl SuperBlock {
             mounts: AtomicU32::new(0),
         })
     }
-}
-
-/// The errors of operations that a kind of file does not have, in one place.
-pub mod refuse {
-    use super::{EINVAL, ENODEV, ENOSYS, ENOTTY, Errno};
-
-    /// read(2) or write(2) on something that has no data.
-    pub const IO: Errno = EINVAL;
-    /// ioctl(2) on something that is no terminal.
-    pub const IOCTL: Errno = ENOTTY;
-    /// mmap(2) of something that has no pages.
-    pub const MMAP: Errno = ENODEV;
-    /// A call that the kind does not have.
-    pub const CALL: Errno = ENOSYS;
 }

@@ -1,8 +1,11 @@
 //! The calls on files and names.
 
 mod access;
+mod copy;
 mod cwd;
 mod dirents;
+mod memfd;
+mod mount;
 mod names;
 mod open;
 mod owner;
@@ -10,4 +13,7 @@ pub(crate) mod rw;
 mod seek;
 mod size;
 mod stat;
+mod statfs;
+mod sync;
 mod times;
+mod xattr;

@@ -1,0 +1,177 @@
+//! mount(2), umount2(2), pivot_root(2).
+
+use std::sync::Arc;
+
+use syscalls::abi::fs::{MS_MGC_MSK, MS_MGC_VAL, MountFlags as MountCall, UmountFlags};
+use syscalls::errno::{EAGAIN, EINVAL, ENOTDIR, EPERM};
+use syscalls::{Errno, PAGE_SIZE, Run, SysResult, UserCStr, call};
+
+use crate::task::{Capabilities, Current};
+use crate::vfs::fs_types::{MountRequest, instantiate};
+use crate::vfs::mounting::Depth;
+use crate::vfs::walk::Walking;
+use crate::vfs::{Dentry, Location, MountFlags, MountNamespace};
+
+/// The flags that stay with a mount.
+fn mount_flags(flags: MountCall) -> MountFlags {
+    let kept = [
+        (MountCall::RDONLY, MountFlags::READ_ONLY),
+        (MountCall::NOSUID, MountFlags::NOSUID),
+        (MountCall::NODEV, MountFlags::NODEV),
+        (MountCall::NOEXEC, MountFlags::NOEXEC),
+        (MountCall::NOSYMFOLLOW, MountFlags::NOSYMFOLLOW),
+        (MountCall::NOATIME, MountFlags::NOATIME),
+        (MountCall::NODIRATIME, MountFlags::NODIRATIME),
+    ];
+    let mut all = kept
+        .into_iter()
+        .filter(|(flag, _)| flags.contains(*flag))
+        .fold(MountFlags::empty(), |all, (_, flag)| all | flag);
+    // As Linux: relatime unless something else is said.
+    if !flags.intersects(MountCall::NOATIME | MountCall::STRICTATIME) {
+        all |= MountFlags::RELATIME;
+    }
+    all
+}
+
+fn namespace(task: &Current) -> Arc<MountNamespace> {
+    task.fs.with(|fs| fs.mounts.get())
+}
+
+fn privileged(task: &Current) -> Result<(), Errno> {
+    if task.creds.get().has(Capabilities::SYS_ADMIN) {
+        Ok(())
+    } else {
+        Err(EPERM)
+    }
+}
+
+/// A string argument that may be NULL.
+fn text(task: &Current, at: UserCStr) -> Result<String, Errno> {
+    if at.0.is_null() {
+        return Ok(String::new());
+    }
+    let max = usize::try_from(PAGE_SIZE).map_err(|_| EINVAL)?;
+    let bytes = task.mem().read_cstr(at, max, EINVAL)?;
+    String::from_utf8(bytes).map_err(|_| EINVAL)
+}
+
+fn check_mounted(at: &Location) -> Result<(), Errno> {
+    if at.is_mount_root() {
+        Ok(())
+    } else {
+        Err(EINVAL)
+    }
+}
+
+fn mount(task: &Current, call: &call::Mount) -> Result<(), Errno> {
+    let mut flags = call.mountflags;
+    if flags.bits() & MS_MGC_MSK == MS_MGC_VAL {
+        flags = MountCall::from_bits_retain(flags.bits() & !MS_MGC_MSK);
+    }
+    let kind = text(task, call.filesystemtype)?;
+    let data = text(task, call.data)?;
+    let source = text(task, call.source)?;
+    let target = task.read_path(call.target)?;
+    let at = task.walk(&target, Walking::FOLLOW)?;
+    privileged(task)?;
+    let propagation =
+        MountCall::SHARED | MountCall::PRIVATE | MountCall::SLAVE | MountCall::UNBINDABLE;
+    let depth = if flags.contains(MountCall::REC) {
+        Depth::All
+    } else {
+        Depth::One
+    };
+    let from = || task.walk(source.as_bytes(), Walking::FOLLOW);
+    if flags.contains(MountCall::REMOUNT) {
+        check_mounted(&at)?;
+        let mut new = mount_flags(flags);
+        let times = MountCall::NOATIME
+            | MountCall::NODIRATIME
+            | MountCall::RELATIME
+            | MountCall::STRICTATIME;
+        if !flags.intersects(times) {
+            let kept = MountFlags::NOATIME | MountFlags::NODIRATIME | MountFlags::RELATIME;
+            new = (new - kept) | (at.mount.flags() & kept);
+        }
+        at.mount.set_flags(new);
+        Ok(())
+    } else if flags.contains(MountCall::BIND) {
+        namespace(task).bind(&from()?, &at, depth)
+    } else if flags.intersects(propagation) {
+        // Nothing propagates: every mount is private, whatever is said.
+        check_mounted(&at)
+    } else if flags.contains(MountCall::MOVE) {
+        namespace(task).move_mount(&from()?, &at)
+    } else {
+        let request = MountRequest {
+            kernel: &task.kernel,
+            source: if source.is_empty() { "none" } else { &source },
+            data: &data,
+        };
+        let root = Dentry::root(instantiate(&kind, &request)?);
+        namespace(task).mount(root, mount_flags(flags), &at)?;
+        Ok(())
+    }
+}
+
+impl Run<Current> for call::Mount {
+    fn run(self, task: &mut Current) -> SysResult {
+        mount(task, &self)?;
+        Ok(0)
+    }
+}
+
+impl Run<Current> for call::Umount2 {
+    fn run(self, task: &mut Current) -> SysResult {
+        let flags = self.flags;
+        let other = UmountFlags::FORCE | UmountFlags::DETACH;
+        if flags.contains(UmountFlags::EXPIRE) && flags.intersects(other) {
+            return Err(EINVAL.into());
+        }
+        let path = task.read_path(self.target)?;
+        let how = if flags.contains(UmountFlags::NOFOLLOW) {
+            Walking::empty()
+        } else {
+            Walking::FOLLOW
+        };
+        let at = task.walk(&path, how)?;
+        check_mounted(&at)?;
+        privileged(task)?;
+        if flags.contains(UmountFlags::EXPIRE) {
+            // Always "used since the last time".
+            return Err(EAGAIN.into());
+        }
+        let detach = flags.contains(UmountFlags::DETACH);
+        let depth = if detach { Depth::All } else { Depth::One };
+        // `at` is one reference.
+        namespace(task).unmount(&at, depth, 1)?;
+        Ok(0)
+    }
+}
+
+impl Run<Current> for call::PivotRoot {
+    fn run(self, task: &mut Current) -> SysResult {
+        privileged(task)?;
+        let how = Walking::FOLLOW | Walking::DIRECTORY;
+        let new = task.walk(&task.read_path(self.new_root)?, how)?;
+        let old = task.walk(&task.read_path(self.put_old)?, how)?;
+        let root = task.root();
+        if !root.dentry.is_dir() {
+            return Err(ENOTDIR.into());
+        }
+        namespace(task).pivot(&root, &new, &old)?;
+        // Everybody who stood at the old root stands at the new one.
+        for group in task.kernel.pids.groups() {
+            for thread in group.threads() {
+                let fs = thread.fs.get();
+                for slot in [&fs.root, &fs.cwd] {
+                    if slot.with(|at| at.is_same(&root)) {
+                        slot.set(new.clone());
+                    }
+                }
+            }
+        }
+        Ok(0)
+    }
+}

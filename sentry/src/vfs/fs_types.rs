@@ -1,0 +1,57 @@
+//! The types of file systems that mount(2) knows.
+
+use std::sync::Arc;
+
+use syscalls::Errno;
+use syscalls::errno::{EINVAL, ENODEV};
+
+use super::InodeRef;
+use crate::kernel::Kernel;
+
+/// What to mount.
+pub struct MountRequest<'a> {
+    /// In which kernel.
+    pub kernel: &'a Arc<Kernel>,
+    /// mount(2)'s source, what /proc/mounts shows.
+    pub source: &'a str,
+    /// mount(2)'s data: options separated by commas.
+    pub data: &'a str,
+}
+
+impl<'a> MountRequest<'a> {
+    /// The options one by one.
+    pub fn options(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.data.split(',').filter(|option| !option.is_empty())
+    }
+}
+
+/// A type of file systems.
+pub struct FsType {
+    /// As in mount(2) and /proc/filesystems.
+    pub name: &'static str,
+    /// Makes or finds an instance: the root of its tree.
+    pub mount: fn(&MountRequest<'_>) -> Result<InodeRef, Errno>,
+}
+
+/// All types, in the order of /proc/filesystems. A file system's own module makes the
+/// instances; it is named here.
+pub const FS_TYPES: &[FsType] = &[FsType {
+    name: "tmpfs",
+    mount: tmpfs,
+}];
+
+fn tmpfs(request: &MountRequest<'_>) -> Result<InodeRef, Errno> {
+    use crate::fs::tmpfs;
+    let memory = &request.kernel.memory;
+    let options = tmpfs::Options::parse(request.options(), memory.limit())?;
+    Ok(tmpfs::new(memory, options, request.source))
+}
+
+/// An instance of the type `name`; `ENODEV` for one that is not known.
+pub fn instantiate(name: &str, request: &MountRequest<'_>) -> Result<InodeRef, Errno> {
+    if name.is_empty() {
+        return Err(EINVAL);
+    }
+    let found = FS_TYPES.iter().find(|fs_type| fs_type.name == name);
+    (found.ok_or(ENODEV)?.mount)(request)
+}

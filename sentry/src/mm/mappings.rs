@@ -19,6 +19,8 @@ use crate::sync::{Level, Mutex};
 /// See the module.
 pub struct Mappings {
     generation: AtomicU64,
+    /// Changes that are being told right now.
+    changing: AtomicU64,
     /// By [`Mm::id`].
     mms: Mutex<BTreeMap<u64, Entry>>,
 }
@@ -44,6 +46,7 @@ impl Default for Mappings {
     fn default() -> Self {
         Mappings {
             generation: AtomicU64::new(0),
+            changing: AtomicU64::new(0),
             mms: Mutex::new(Level::Mappings, BTreeMap::new()),
         }
     }
@@ -71,17 +74,13 @@ impl Mappings {
 
     /// Removes pages `first..end` from all mappings; the next access asks the file again.
     pub fn invalidate(&self, first: u64, end: u64, copies: PrivateCopies) {
-        for mm in self.change() {
-            mm.invalidate(self, first, end, copies);
-        }
+        self.tell(|mm| mm.invalidate(self, first, end, copies));
     }
 
     /// Has the next write to pages `first..end` through any shared mapping ask the file
     /// again.
     pub fn write_protect(&self, first: u64, end: u64) {
-        for mm in self.change() {
-            mm.write_protect(self, first, end);
-        }
+        self.tell(|mm| mm.write_protect(self, first, end));
     }
 
     /// Counts invalidations and protections.
@@ -89,11 +88,22 @@ impl Mappings {
         self.generation.load(Ordering::SeqCst)
     }
 
-    /// Whom to tell of a change. Faults that began before it will ask again.
-    fn change(&self) -> Vec<Arc<Mm>> {
+    /// True while somebody may not yet know of a change: new memory that copied from one
+    /// that maps the file is not told.
+    pub(super) fn is_changing(&self) -> bool {
+        self.changing.load(Ordering::SeqCst) > 0
+    }
+
+    /// Tells all memory that maps the file. Faults that began before will ask again.
+    fn tell(&self, change: impl Fn(&Mm)) {
+        self.changing.fetch_add(1, Ordering::SeqCst);
         self.generation.fetch_add(1, Ordering::SeqCst);
-        let mms = self.mms.lock();
-        mms.values().filter_map(|e| e.mm.upgrade()).collect()
+        let mms: Vec<Arc<Mm>> = {
+            let mms = self.mms.lock();
+            mms.values().filter_map(|e| e.mm.upgrade()).collect()
+        };
+        mms.iter().for_each(|mm| change(mm));
+        self.changing.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

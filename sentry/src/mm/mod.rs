@@ -4,29 +4,63 @@
 //! it, and tells the platform's address space. The kernel reads and writes guest memory
 //! only here, through its own mapping of the memory file.
 
+mod advise;
+mod brk;
+mod change;
+mod fault;
+mod fork;
+pub(crate) mod layout;
 mod limits;
+mod lock;
+mod map;
 mod mappable;
 mod mappings;
+mod protect;
+mod remap;
+mod resident;
+mod source_changes;
+mod state;
+mod stats;
+#[cfg(test)]
+mod tests;
 mod user;
+mod vma;
+mod vma_map;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
-use platform::{AddressSpace, MemoryFile, Platform, Prot};
-use syscalls::errno::{EFAULT, ENOMEM, Errno};
-use syscalls::{UserAddr, UserPtr};
+use platform::{AddressSpace, MapOp, MemoryFile, Platform};
+use syscalls::UserAddr;
+use syscalls::errno::{ENOMEM, Errno};
 
-use crate::sync::{Level, Slot};
+use crate::sync::{Level, RwLock, Slot};
+use crate::vfs::File;
+use change::Change;
+use state::State;
 
+pub use advise::{Discard, Hole};
+pub use layout::Layout;
 pub use limits::Limits;
+pub use map::{Content, NewMapping, Placement};
 pub use mappable::Mappable;
 pub use mappings::{Mappings, PrivateCopies};
+pub use protect::ProtectFrom;
+pub use remap::{Move, Old, Remap};
+pub use stats::{MapInfo, MemoryUse};
 pub use user::{FutexKey, Sharing};
+pub use vma::{MapName, VmaFlags};
 
 /// Memory of one or more tasks.
 pub struct Mm {
+    this: Weak<Mm>,
+    id: u64,
     file: MemoryFile,
-    space: Arc<dyn AddressSpace>,
     limits: Slot<Limits>,
+    exe: Slot<Option<Arc<File>>>,
+    // Before `state`: pages may go only after what maps them.
+    space: Arc<dyn AddressSpace>,
+    state: RwLock<State>,
 }
 
 /// A fault that the application has to be told about.
@@ -38,15 +72,46 @@ pub struct BadAccess {
     pub code: i32,
 }
 
+/// As many runs of pages as the platform maps at once, at most. The host limits how many
+/// mappings one of its processes has (vm.max_map_count, 65530).
+const MAX_RUNS: usize = 48_000;
+
 impl Mm {
     /// Empty memory.
-    pub fn new(platform: &dyn Platform, file: &MemoryFile) -> Result<Arc<Self>, Errno> {
+    pub fn new(
+        platform: &dyn Platform,
+        file: &MemoryFile,
+        limits: Limits,
+    ) -> Result<Arc<Self>, Errno> {
         let space = platform.new_address_space().map_err(|_| ENOMEM)?;
-        Ok(Arc::new(Mm {
+        let (low, high) = platform.user_range();
+        let layout = Layout::new(low.get(), high.get(), limits.stack);
+        Ok(Self::with(file, limits, space, |_, _| State::new(layout)))
+    }
+
+    fn with(
+        file: &MemoryFile,
+        limits: Limits,
+        space: Arc<dyn AddressSpace>,
+        state: impl FnOnce(&Weak<Mm>, u64) -> State,
+    ) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Arc::new_cyclic(|this| Mm {
+            this: this.clone(),
+            id,
             file: file.clone(),
+            limits: Slot::new(Level::Leaf, limits),
             space,
-            limits: Slot::new(Level::Leaf, Limits::default()),
-        }))
+            exe: Slot::new(Level::Leaf, None),
+            state: RwLock::new(Level::Mm, state(this, id)),
+        })
+    }
+
+    /// A number that no other memory ever has.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// The platform's side of it.
@@ -61,20 +126,94 @@ impl Mm {
         &self.file
     }
 
+    /// The program that runs in it, /proc/PID/exe.
+    pub fn exe(&self) -> Option<Arc<File>> {
+        self.exe.get()
+    }
+
+    /// Sets what /proc/PID/exe shows.
+    pub fn set_exe(&self, file: Option<Arc<File>>) {
+        self.exe.set(file);
+    }
+
+    /// The fixed points of its layout.
+    pub fn layout(&self) -> Layout {
+        self.state.read().layout.clone()
+    }
+
+    /// Changes fixed points of its layout, prctl(PR_SET_MM). The caller has checked them.
+    pub fn set_layout(&self, change: impl FnOnce(&mut Layout)) {
+        change(&mut self.state.write().layout);
+    }
+
     /// The limits that mmap(2), brk(2), mlock(2) and stack growth obey from now on.
     pub fn set_limits(&self, limits: Limits) {
         self.limits.set(limits);
     }
 
-    fn invalidate(&self, _: &Mappings, _: u64, _: u64, _: PrivateCopies) {}
+    /// Performs `f` under the lock, tells the platform what it changed, and lets go of
+    /// what it freed, in this order.
+    fn change<R, E: From<Errno>>(
+        &self,
+        f: impl FnOnce(&mut State, &mut Change) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let mut change = Change::default();
+        let mut state = self.state.write();
+        let result = f(&mut state, &mut change);
+        let applied = self.apply(&mut state, &mut change);
+        drop(state);
+        drop(change);
+        applied?;
+        result
+    }
 
-    fn write_protect(&self, _: &Mappings, _: u64, _: u64) {}
+    fn apply(&self, state: &mut State, change: &mut Change) -> Result<(), Errno> {
+        if state.resident.runs() > MAX_RUNS && !change.ops.is_empty() {
+            self.forget_all(state, change);
+        }
+        if change.ops.is_empty() && !state.broken {
+            return Ok(());
+        }
+        state.version += 1;
+        if !state.broken {
+            match self.space.apply(&change.ops) {
+                Ok(()) => return Ok(()),
+                Err(error) => log::error!("address space {}: {error}", self.id),
+            }
+        }
+        // The task ends when it runs next. Until the address space is gone it may still
+        // see the pages.
+        state.broken = true;
+        state.limbo.append(&mut change.pages);
+        Err(ENOMEM)
+    }
 
-    /// Resolves a fault of application code.
-    pub fn handle_fault(&self, _addr: UserAddr, _access: Prot) -> Result<(), BadAccess> {
-        Err(BadAccess {
-            signal: 11,
-            code: 1,
-        })
+    /// Has the platform forget all mappings; they come back by faults.
+    fn forget_all(&self, state: &mut State, change: &mut Change) {
+        let (low, high) = (state.layout.low, state.layout.high);
+        change.ops = vec![MapOp::Unmap {
+            at: UserAddr::new(low),
+            len: high - low,
+        }];
+        for (_, run) in state.resident.iter_mut() {
+            run.told = None;
+        }
+    }
+}
+
+impl Drop for Mm {
+    fn drop(&mut self) {
+        // A context that still runs in the space would see pages that have a new owner.
+        if Arc::strong_count(&self.space) > 1 {
+            let state = self.state.get_mut();
+            let (low, high) = (state.layout.low, state.layout.high);
+            let all = MapOp::Unmap {
+                at: UserAddr::new(low),
+                len: high - low,
+            };
+            if let Err(error) = self.space.apply(&[all]) {
+                log::error!("address space {}: {error}", self.id);
+            }
+        }
     }
 }

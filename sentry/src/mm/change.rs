@@ -1,0 +1,99 @@
+//! What one call or fault changes: operations for the platform, and what may be given
+//! back once they are done.
+
+use platform::{MapOp, Pages, Prot};
+use syscalls::UserAddr;
+
+use super::vma::Vma;
+
+/// Collects one call's changes. The pages and mappings in it are dropped after the
+/// platform has let go of them, and outside the lock: a file may be closed by that.
+#[derive(Default)]
+pub(super) struct Change {
+    pub(super) ops: Vec<MapOp>,
+    pub(super) pages: Vec<Pages>,
+    pub(super) vmas: Vec<Vma>,
+}
+
+impl Change {
+    /// Maps pages, page tables filled.
+    pub(super) fn map(&mut self, at: u64, len: u64, offset: u64, prot: Prot) {
+        if let Some(MapOp::Map {
+            at: before,
+            len: before_len,
+            offset: before_offset,
+            prot: before_prot,
+            ..
+        }) = self.ops.last_mut()
+            && before.get() + *before_len == at
+            && *before_offset + *before_len == offset
+            && *before_prot == prot
+        {
+            *before_len += len;
+            return;
+        }
+        self.ops.push(MapOp::Map {
+            at: UserAddr::new(at),
+            len,
+            offset,
+            prot,
+            populate: true,
+        });
+    }
+
+    /// Removes mappings.
+    pub(super) fn unmap(&mut self, at: u64, len: u64) {
+        if let Some(MapOp::Unmap {
+            at: before,
+            len: before_len,
+        }) = self.ops.last_mut()
+            && before.get() + *before_len == at
+        {
+            *before_len += len;
+            return;
+        }
+        self.ops.push(MapOp::Unmap {
+            at: UserAddr::new(at),
+            len,
+        });
+    }
+
+    /// Changes rights.
+    pub(super) fn protect(&mut self, at: u64, len: u64, prot: Prot) {
+        if !self.extend_protect(at, len, prot, |before_end| before_end == at) {
+            self.ops.push(MapOp::Protect {
+                at: UserAddr::new(at),
+                len,
+                prot,
+            });
+        }
+    }
+
+    /// As [`Self::protect`], where nothing is mapped between the last range whose rights
+    /// were changed and this one.
+    pub(super) fn protect_over_hole(&mut self, at: u64, len: u64, prot: Prot) {
+        if !self.extend_protect(at, len, prot, |before_end| before_end <= at) {
+            self.protect(at, len, prot);
+        }
+    }
+
+    fn extend_protect(
+        &mut self,
+        at: u64,
+        len: u64,
+        prot: Prot,
+        joins: impl FnOnce(u64) -> bool,
+    ) -> bool {
+        match self.ops.last_mut() {
+            Some(MapOp::Protect {
+                at: before,
+                len: before_len,
+                prot: before_prot,
+            }) if *before_prot == prot && joins(before.get() + *before_len) => {
+                *before_len = at + len - before.get();
+                true
+            }
+            _ => false,
+        }
+    }
+}

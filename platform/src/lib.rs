@@ -64,10 +64,17 @@ pub enum Event {
     /// `regs.rip` after the instruction. `regs.rax` is to be set by the kernel.
     Syscall,
     /// An access to a page that is not mapped so.
+    ///
+    /// Not every host tells what kind of access it was; then it is what is certain not to
+    /// be too much: READ for a page that is not mapped at all, and for one that is mapped
+    /// but not for this, WRITE. If the instruction needs more than was granted, it faults
+    /// again with the page mapped. So a kernel that finds the page mapped with the rights
+    /// that the event names just goes on (another thread was faster), and one that maps a
+    /// page for reading will be asked again for writing.
     Fault {
         /// The address, byte-exact.
         addr: UserAddr,
-        /// Exactly one of READ, WRITE, EXEC; READ where the host does not tell.
+        /// Exactly one of READ, WRITE, EXEC. EXEC is always right.
         access: Prot,
     },
     /// A processor exception that becomes a signal: SIGFPE, SIGILL, SIGTRAP, SIGBUS
@@ -95,7 +102,7 @@ pub enum MapOp {
         len: u64,
         /// Offset in the memory file, bytes.
         offset: u64,
-        /// Rights.
+        /// Rights; without any, it is left unmapped.
         prot: Prot,
         /// Also fill the page tables now, so that no host fault follows.
         populate: bool,
@@ -113,7 +120,7 @@ pub enum MapOp {
         at: UserAddr,
         /// Bytes.
         len: u64,
-        /// Rights.
+        /// Rights; without any, the range is unmapped.
         prot: Prot,
     },
 }

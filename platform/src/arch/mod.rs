@@ -5,6 +5,9 @@ mod xsave;
 
 pub use fpstate::FpState;
 
+/// End of the addresses that Linux gives to programs (four page-table levels).
+const USER_HALF: u64 = 0x7fff_ffff_f000;
+
 /// General-purpose registers of a guest thread, in the order of the kernel's
 /// `user_regs_struct`, so that a copy is one move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +59,37 @@ impl Regs {
             ss: Self::USER_SS,
             eflags: 0x202,
             ..Self::default()
+        }
+    }
+
+    /// What may be loaded into a host task: 64-bit user code and nothing that the host
+    /// would refuse, whatever a guest or its signal frame says.
+    ///
+    /// - Code and stack segment are the ones of 64-bit user code; a data selector that is
+    ///   not of user privilege becomes 0.
+    /// - A segment base outside the user half becomes 0 (arch_prctl(2) gives `EPERM` for
+    ///   it, but a program can load one with WRFSBASE).
+    /// - `orig_rax` is -1: the host must not take `rax` for the result of a call of its
+    ///   own that is to be restarted.
+    /// - Flags need no care: the host takes only the ones that are a program's own.
+    #[must_use]
+    pub fn sanitized(&self) -> Regs {
+        let data = |selector: u64| match selector & 0xffff {
+            user if user & 3 == 3 => user,
+            _ => 0,
+        };
+        let base = |address: u64| if address < USER_HALF { address } else { 0 };
+        Regs {
+            orig_rax: u64::MAX,
+            cs: Self::USER_CS,
+            ss: Self::USER_SS,
+            ds: data(self.ds),
+            es: data(self.es),
+            fs: data(self.fs),
+            gs: data(self.gs),
+            fs_base: base(self.fs_base),
+            gs_base: base(self.gs_base),
+            ..*self
         }
     }
 

@@ -3,7 +3,9 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg, sendmsg,
+};
 use syscalls::Errno;
 use syscalls::errno::EMSGSIZE;
 
@@ -33,26 +35,32 @@ pub struct Received {
     pub len: usize,
     /// Descriptors, in the order sent, close-on-exec.
     pub fds: Vec<OwnedFd>,
+    /// The sender's process id as the kernel attests it, where the socket has SO_PASSCRED.
+    pub sender: Option<i32>,
 }
 
 /// Receives a message. `EMSGSIZE` if it carried, on a packet socket, more bytes than
 /// `buffer` holds; nothing of it is kept then.
 pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> Result<Received, Errno> {
     // Room for all that can come: what does not fit would be installed and lost.
-    let mut control = nix::cmsg_space!([RawFd; MAX_FDS]);
+    let mut control = nix::cmsg_space!([RawFd; MAX_FDS], UnixCredentials);
     let mut parts = [IoSliceMut::new(buffer)];
     let socket = socket.as_fd().as_raw_fd();
     let flags = MsgFlags::MSG_CMSG_CLOEXEC;
     let message = recvmsg::<()>(socket, &mut parts, Some(&mut control), flags).map_err(errno)?;
     let mut fds = Vec::new();
+    let mut sender = None;
     for part in message.cmsgs().map_err(errno)? {
-        if let ControlMessageOwned::ScmRights(received) = part {
-            // SAFETY: the kernel has just installed these descriptors for us alone.
-            fds.extend(
-                received
+        match part {
+            ControlMessageOwned::ScmRights(received) => {
+                // SAFETY: the kernel has just installed these descriptors for us alone.
+                let owned = received
                     .into_iter()
-                    .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }),
-            );
+                    .map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+                fds.extend(owned);
+            }
+            ControlMessageOwned::ScmCredentials(credentials) => sender = Some(credentials.pid()),
+            _ => {}
         }
     }
     if message.flags.contains(MsgFlags::MSG_TRUNC) {
@@ -61,6 +69,7 @@ pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> Result<Received, Errno> 
     Ok(Received {
         len: message.bytes,
         fds,
+        sender,
     })
 }
 

@@ -1,0 +1,171 @@
+//! The Sentry's side of a mapper.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::{Pid, read};
+use syscalls::Errno;
+use syscalls::errno::EPROTO;
+
+use super::commands::Slot;
+use super::layout::command::{CAPACITY, KIND_BATCH};
+use super::layout::constants::{LONGEST, PID, PID_LOW_BITS};
+use super::operation::Operation;
+use crate::Error;
+use crate::host;
+
+/// A running mapper, the first task of a host process. Dropping it kills the process
+/// (every guest task must be gone by then) and waits for its end.
+pub(super) struct Mapper {
+    pid: Pid,
+    slot: Slot,
+    /// Answers come out here.
+    done: OwnedFd,
+    /// The answer that says "ready" has not been read yet.
+    starting: bool,
+}
+
+/// What a mapper answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Answer {
+    /// Everything was performed.
+    Done,
+    /// An operation failed; the ones behind it were not attempted.
+    Failed(Errno),
+    /// The process made.
+    Made(Pid),
+}
+
+impl Mapper {
+    pub(super) fn new(pid: Pid, slot: Slot, done: OwnedFd) -> Self {
+        Mapper {
+            pid,
+            slot,
+            done,
+            starting: true,
+        }
+    }
+
+    pub(super) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Performs operations, in order.
+    pub(super) fn perform(&mut self, operations: &[Operation]) -> Result<Answer, Error> {
+        for batch in operations.chunks(CAPACITY) {
+            match self.command(batch, KIND_BATCH, 0)? {
+                Answer::Done => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(Answer::Done)
+    }
+
+    /// Sends a command and waits for the answer.
+    pub(super) fn command(
+        &mut self,
+        operations: &[Operation],
+        kind: u32,
+        child: u64,
+    ) -> Result<Answer, Error> {
+        if self.starting {
+            self.ready()?;
+        }
+        let sent = self.slot.command(operations, kind, child);
+        sent.map_err(super::host_error("write a command"))?;
+        self.answer()
+    }
+
+    /// Waits until the mapper has started.
+    pub(super) fn ready(&mut self) -> Result<(), Error> {
+        match self.answer()? {
+            Answer::Done => {
+                self.starting = false;
+                Ok(())
+            }
+            _ => Err(Error::Died),
+        }
+    }
+
+    fn answer(&self) -> Result<Answer, Error> {
+        let mut bytes = [0; LONGEST];
+        loop {
+            match read(self.done.as_fd(), &mut bytes) {
+                Ok(0) => return Err(Error::Died),
+                Ok(len) => return decode(bytes, len).map_err(super::host_error("read an answer")),
+                Err(nix::errno::Errno::EINTR) => {}
+                Err(error) => {
+                    let errno = host::errno(error);
+                    return Err(super::host_error("wait for a mapper")(errno));
+                }
+            }
+        }
+    }
+}
+
+/// The code of `layout::constants`.
+fn decode(bytes: [u8; LONGEST], len: usize) -> Result<Answer, Errno> {
+    let [low, high, ..] = bytes;
+    let first = u16::from_ne_bytes([low, high]);
+    match usize::from(first).checked_sub(PID) {
+        None if len != 2 => Err(EPROTO),
+        None if first == 0 => Ok(Answer::Done),
+        None => Ok(Answer::Failed(Errno::from_raw(i32::from(first)))),
+        Some(low) => {
+            let high = (len / 2).checked_sub(1).ok_or(EPROTO)?;
+            let pid = high << PID_LOW_BITS | low;
+            let pid = i32::try_from(pid).map_err(|_| EPROTO)?;
+            Ok(Answer::Made(Pid::from_raw(pid)))
+        }
+    }
+}
+
+impl Drop for Mapper {
+    fn drop(&mut self) {
+        end(self.pid);
+    }
+}
+
+/// Kills a child and waits for its end, so that neither its memory nor its number is in
+/// use any more. Does nothing if it was waited for already.
+pub(super) fn end(pid: Pid) {
+    // Fails only if the child does not exist (any more): nobody else has its number as
+    // long as we have not waited for it.
+    let _ = kill(pid, Signal::SIGKILL);
+    loop {
+        match waitpid(pid, Some(WaitPidFlag::__WALL)) {
+            // A traced task may report a stop first.
+            Ok(status) if !is_end(status) => {}
+            Err(nix::errno::Errno::EINTR) => {}
+            _ => return,
+        }
+    }
+}
+
+fn is_end(status: nix::sys::wait::WaitStatus) -> bool {
+    use nix::sys::wait::WaitStatus::{Exited, Signaled};
+    matches!(status, Exited(..) | Signaled(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers() {
+        let with = |first: u16| {
+            let mut bytes = [0; LONGEST];
+            bytes[..2].copy_from_slice(&first.to_ne_bytes());
+            bytes
+        };
+        let made = |pid| Ok(Answer::Made(Pid::from_raw(pid)));
+        assert_eq!(decode(with(0), 2), Ok(Answer::Done));
+        let failed = Answer::Failed(syscalls::errno::ENOMEM);
+        assert_eq!(decode(with(12), 2), Ok(failed));
+        assert_eq!(decode(with(4096 + 77), 2), made(77));
+        assert_eq!(decode(with(4096 + 1), 4), made(4097));
+        assert_eq!(decode(with(4096 + 0xfff), LONGEST), made((1 << 22) - 1));
+        assert_eq!(decode(with(0), 4), Err(EPROTO));
+    }
+}

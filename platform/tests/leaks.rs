@@ -1,0 +1,130 @@
+//! What the ptrace platform leaves behind: nothing. One test, for it looks at the whole
+//! process.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use platform::memfile::Fill;
+use platform::ptrace::PtracePlatform;
+use platform::{Error, Event, MapOp, MemoryFile, Platform, Prot, Regs};
+use syscalls::UserAddr;
+
+const CODE: u64 = 0x40_0000;
+/// `mov eax, 39; syscall; jmp` back.
+const CALL_LOOP: [u8; 9] = [0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7];
+
+fn children() -> BTreeSet<i32> {
+    let mut found = BTreeSet::new();
+    for thread in fs::read_dir("/proc/self/task").unwrap() {
+        let list = thread.unwrap().path().join("children");
+        let text = fs::read_to_string(list).unwrap_or_default();
+        found.extend(
+            text.split_whitespace()
+                .map(|pid| pid.parse::<i32>().unwrap()),
+        );
+    }
+    found
+}
+
+fn descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+fn kill(pid: i32) {
+    let pid = nix::unistd::Pid::from_raw(pid);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+}
+
+#[test]
+fn nothing_is_left_behind() {
+    let memory = MemoryFile::new(1 << 30).unwrap();
+    let code = memory.allocate(1, Fill::Zero).unwrap();
+    memory.write(code.offset(), &CALL_LOOP).unwrap();
+    let map = MapOp::Map {
+        at: UserAddr::new(CODE),
+        len: 4096,
+        offset: code.offset(),
+        prot: Prot::READ | Prot::EXEC,
+        populate: false,
+    };
+    let before = descriptors();
+    assert_eq!(children(), BTreeSet::new());
+
+    let platform = PtracePlatform::new(&memory).unwrap();
+    let with_platform = (descriptors(), children());
+    let [template] = with_platform.1.iter().copied().collect::<Vec<_>>()[..] else {
+        panic!("{with_platform:?}");
+    };
+    assert_host_process(template);
+
+    let mut context = platform.new_context().unwrap();
+    for round in 0..20 {
+        let space = platform.new_address_space().unwrap();
+        space.apply(&[map]).unwrap();
+        let fork = space.fork().unwrap();
+        let processes = children();
+        for space in [&space, &fork] {
+            let mut regs = Regs::start(CODE, 0);
+            assert_eq!(context.switch(space, &mut regs).unwrap(), Event::Syscall);
+        }
+        let task = *children().difference(&processes).next().unwrap();
+        assert_eq!(fs::read_dir(format!("/proc/{task}/fd")).unwrap().count(), 0);
+        match round % 4 {
+            // The orderly end.
+            0 => context.release(),
+            // Somebody kills the guest's task.
+            1 => {
+                kill(task);
+                let mut regs = Regs::start(CODE, 0);
+                let died = context.switch(&fork, &mut regs);
+                assert!(matches!(died, Err(Error::Died)), "{died:?}");
+                assert_eq!(context.switch(&fork, &mut regs).unwrap(), Event::Syscall);
+                context.release();
+            }
+            // Somebody kills the mapper.
+            2 => {
+                let spaces: Vec<i32> = processes.difference(&with_platform.1).copied().collect();
+                spaces.iter().for_each(|pid| kill(*pid));
+                assert!(matches!(fork.apply(&[map]), Err(Error::Died)));
+                assert!(matches!(space.fork(), Err(Error::Died)));
+                context.release();
+                let mut regs = Regs::start(CODE, 0);
+                assert!(context.switch(&space, &mut regs).is_err());
+            }
+            // Dropped with the task in it.
+            _ => {
+                drop((space, fork));
+                context = platform.new_context().unwrap();
+            }
+        }
+    }
+    drop(context);
+    assert_eq!((descriptors(), children()), with_platform);
+
+    // Without the template there are no new address spaces, but no hanging either.
+    kill(template);
+    assert!(matches!(platform.new_address_space(), Err(Error::Died)));
+    drop(platform);
+    assert_eq!((descriptors(), children()), (before, BTreeSet::new()));
+    assert_eq!(memory.used(), 4096);
+}
+
+/// A process of an address space: nothing of ours in it, no privilege, a filter.
+fn assert_host_process(pid: i32) {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_once(':').unwrap().1.trim().to_owned()
+    };
+    assert_eq!(field("Name"), "runsk-app");
+    assert_eq!(field("CapPrm"), "0000000000000000");
+    assert_eq!(field("NoNewPrivs"), "1");
+    assert_eq!(field("Seccomp"), "2");
+    assert_eq!(field("SigBlk"), "0000000000000000");
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    for line in maps.lines() {
+        let known = ["runsk-stub", "runsk-commands", "[vsyscall]"];
+        assert!(known.iter().any(|name| line.contains(name)), "{line}");
+    }
+    assert_eq!(fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count(), 4);
+}

@@ -347,16 +347,20 @@ impl<'a> Prepared<'a> {
 /// The most descriptors that a program can be given.
 pub const MAX_FDS: usize = 64;
 
+/// The first descriptor after stdin, stdout and stderr.
+pub const FIRST_INHERITED: RawFd = 3;
+
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// The descriptors that [`spawn`] gave this program, in their order: now its own, and closed
-/// on execve. To be called once, first thing in main; later calls fail with `EBADF`.
+/// The descriptors that [`spawn`] gave this program after stdin, stdout and stderr, in their
+/// order: now its own, and closed on execve. To be called once, first thing in main; later
+/// calls fail with `EBADF`.
 pub fn take_inherited() -> nix::Result<Vec<OwnedFd>> {
     if TAKEN.swap(true, Ordering::Relaxed) {
         return Err(Errno::EBADF);
     }
     let mut fds = Vec::new();
-    for fd in (0..).take(MAX_FDS) {
+    for fd in (FIRST_INHERITED..).take(MAX_FDS) {
         // SAFETY: sets a flag of a descriptor, if there is one; touches no memory.
         let result = unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
         if result == -1 {

@@ -135,7 +135,8 @@ impl<B: DeserializeOwned> Inherited<B> {
     pub(super) fn take() -> Outcome<(Self, OwnedFd)> {
         let by_hand = || Failure::new("this is a part of runsk: it is not started by hand");
         let fds = spawn::take_inherited().map_err(|_| by_hand())?;
-        let mut fds: Vec<_> = fds.into_iter().map(Some).collect();
+        let stdio = (0..spawn::FIRST_INHERITED).map(|_| None);
+        let mut fds: Vec<_> = stdio.chain(fds.into_iter().map(Some)).collect();
         let boot = take(&mut fds, BOOT_FD).map_err(|_| by_hand())?;
         let supervisor = take(&mut fds, SUPERVISOR_FD).map_err(|_| by_hand())?;
         let mut text = Vec::new();

@@ -1,11 +1,9 @@
 //! The jail of Sentry and Gofer, as /proc shows it, and that nothing outlives a sandbox.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 
-use common::{Caller, Sandbox, gone};
+use crate::sandbox::{self, Caller, Sandbox, gone};
 
 /// Field `name` of /proc/PID/status.
 fn status(pid: i32, name: &str) -> String {
@@ -77,7 +75,7 @@ fn check_sandbox(sandbox: &Sandbox, caller: Caller) {
     };
     let uid = match caller {
         Caller::Root => "65534",
-        Caller::Ordinary => common::ORDINARY_TEXT,
+        Caller::Ordinary => sandbox::ORDINARY_TEXT,
     };
     assert_eq!(ids(sentry, "Uid"), BTreeSet::from([uid.to_owned()]));
     assert_eq!(ids(sentry, "Gid"), BTreeSet::from([uid.to_owned()]));
@@ -100,7 +98,7 @@ fn check_sandbox(sandbox: &Sandbox, caller: Caller) {
 
 #[test]
 fn of_root() {
-    if !common::is_root() {
+    if !sandbox::is_root() {
         return;
     }
     let sandbox = Sandbox::start(Caller::Root);
@@ -130,7 +128,7 @@ fn names_are_what_operators_look_for() {
 #[test]
 fn nothing_outlives_a_killed_command_line() {
     for caller in [Caller::Root, Caller::Ordinary] {
-        if caller == Caller::Root && !common::is_root() {
+        if caller == Caller::Root && !sandbox::is_root() {
             continue;
         }
         let mut sandbox = Sandbox::start(caller);
@@ -143,7 +141,7 @@ fn nothing_outlives_a_killed_command_line() {
 #[test]
 fn a_dead_gofer_ends_the_sandbox() {
     let sandbox = Sandbox::start(Caller::Ordinary);
-    common::kill(sandbox.gofer);
+    sandbox::kill(sandbox.gofer);
     let sentry = sandbox.sentry;
     let (code, stderr) = sandbox.finish();
     assert_eq!(code, Some(1));
@@ -155,7 +153,7 @@ fn a_dead_gofer_ends_the_sandbox() {
 #[test]
 fn a_dead_sentry_ends_the_sandbox() {
     let sandbox = Sandbox::start(Caller::Ordinary);
-    common::kill(sandbox.sentry);
+    sandbox::kill(sandbox.sentry);
     let gofer = sandbox.gofer;
     let (code, stderr) = sandbox.finish();
     assert_eq!(code, Some(1));

@@ -6,6 +6,7 @@ mod dir;
 mod exchange;
 mod inode;
 mod io;
+mod seccomp;
 mod watch;
 mod xattr;
 
@@ -16,6 +17,7 @@ use syscalls::Errno;
 
 use crate::wire::ClientEnd;
 use exchange::Exchange;
+pub use seccomp::seccomp_rows;
 
 /// Asks a Gofer for files. Cheap to clone; clones share the channel, and calls from many
 /// threads run side by side.

@@ -38,6 +38,7 @@ mod find;
 mod names;
 mod node;
 mod pool;
+mod seccomp;
 mod table;
 mod xattr;
 
@@ -50,6 +51,7 @@ use syscalls::Errno;
 
 use crate::host::HostResult;
 use crate::wire::{Patience, Ring, ServerEnd};
+pub use seccomp::seccomp_rows;
 use table::Table;
 
 /// What a Gofer is started with.

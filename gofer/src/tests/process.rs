@@ -1,14 +1,16 @@
-//! A server in a process of its own: this program again, told by its environment.
+//! A server in a process of its own and under its filter: this program again, told by its
+//! environment.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 
 use platform::MemoryFile;
+use platform::seccomp::{Otherwise, Program};
 use rustix::fs::{CWD, Mode, OFlags};
 
-use super::TestTree;
+use super::{PROCESSES, TestTree};
 use crate::Client;
-use crate::server::{Config, Mounts, Owners, Rights, Server};
+use crate::server::{Config, Mounts, Owners, Rights, Server, seccomp_rows};
 use crate::wire::{ServerEnd, channel};
 
 /// Descriptors, then the trees, a line each.
@@ -108,5 +110,21 @@ fn server() {
         },
         max_threads: 4,
     });
-    server.unwrap().run().unwrap();
+    let server = server.unwrap();
+    let filter = Program::compile(seccomp_rows(), Otherwise::Trap).unwrap();
+    filter.install().unwrap();
+    server.run().unwrap();
+    // The harness would make calls that the filter does not know.
+    std::process::exit(0);
+}
+
+/// All other tests again, with servers in processes, so under the filter.
+#[test]
+fn everything_under_the_filter() {
+    if std::env::var_os(PROCESSES).is_some() {
+        return;
+    }
+    let again = this_program().env(PROCESSES, "1").output().unwrap();
+    let output = String::from_utf8_lossy(&again.stdout);
+    assert!(again.status.success(), "{output}");
 }

@@ -6,11 +6,11 @@ use platform::Prot;
 use syscalls::errno::{EACCES, EFAULT, EINVAL, ENOMEM, EPERM, Errno};
 use syscalls::{PAGE_SIZE, UserAddr};
 
-use super::Mm;
 use super::fault::FaultError;
 use super::map::page_up;
 use super::state::State;
 use super::vma::{MapName, Vma, VmaFlags};
+use super::{Mappable, Mm};
 use crate::vfs::File;
 
 /// What to do with the pages of a range.
@@ -26,8 +26,10 @@ pub enum Discard {
 
 /// A part of a file to punch out for MADV_REMOVE: bytes.
 pub struct Hole {
-    /// The file.
-    pub file: Arc<File>,
+    /// The open file, if there is one.
+    pub file: Option<Arc<File>>,
+    /// Its pages.
+    pub source: Arc<dyn Mappable>,
     /// First byte.
     pub offset: u64,
     /// Bytes.
@@ -128,9 +130,9 @@ impl Mm {
                 return Err(EACCES);
             }
             let low = vma.start.max(start);
-            let file = source.file.clone().ok_or(EINVAL)?;
             holes.push(Hole {
-                file,
+                file: source.file.clone(),
+                source: source.registration.source().clone(),
                 offset: source.offset + (low - vma.start),
                 len: vma.end.min(end) - low,
             });

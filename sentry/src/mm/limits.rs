@@ -1,5 +1,7 @@
 //! Resource limits on memory, getrlimit(2).
 
+use crate::task::Resource;
+
 /// Soft limits of a process that memory obeys, bytes; `u64::MAX` is no limit. Whoever
 /// changes a limit of a process tells its memory: [`super::Mm::set_limits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,19 @@ impl Default for Limits {
             data: u64::MAX,
             stack: 8 << 20,
             locked: 8 << 20,
+        }
+    }
+}
+
+impl Limits {
+    /// The limits of a process that matter here.
+    #[must_use]
+    pub fn of(limits: &crate::task::Limits) -> Self {
+        Limits {
+            address_space: limits.soft(Resource::As),
+            data: limits.soft(Resource::Data),
+            stack: limits.soft(Resource::Stack),
+            locked: limits.soft(Resource::Memlock),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use platform::Pages;
 use syscalls::Errno;
+use syscalls::errno::EOPNOTSUPP;
 
 use super::Mappings;
 
@@ -21,6 +22,17 @@ pub trait Mappable: Send + Sync {
     /// once. More than 1 only where that costs nothing but memory (tmpfs).
     fn write_around(&self) -> u64 {
         1
+    }
+
+    /// Clears bytes `from..to` and gives their pages back, MADV_REMOVE.
+    fn punch_hole(&self, from: u64, to: u64) -> Result<(), Errno> {
+        let _ = (from, to);
+        Err(EOPNOTSUPP)
+    }
+
+    /// True if it is nothing but zeros: a private mapping of it is anonymous memory.
+    fn is_zeros(&self) -> bool {
+        false
     }
 
     /// Whether page `index` is in memory, mincore(2).

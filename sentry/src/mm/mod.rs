@@ -6,6 +6,7 @@
 
 mod advise;
 mod brk;
+mod calls;
 mod change;
 mod fault;
 mod fork;

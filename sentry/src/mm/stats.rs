@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use platform::Prot;
+use syscalls::errno::{EBUSY, Errno};
 use syscalls::{PAGE_SIZE, UserAddr};
 
-use super::Mm;
+use super::advise::gaps;
 use super::resident::Kind;
 use super::state::State;
 use super::vma::{MapName, Vma, VmaFlags};
+use super::{Mappable, Mm};
 use crate::vfs::File;
 
 /// One line of /proc/PID/maps, with the figures of smaps. Sizes are in bytes.
@@ -88,6 +90,41 @@ impl Mm {
     pub fn find_map(&self, addr: UserAddr) -> Option<MapInfo> {
         let state = self.state.read();
         state.vmas.find(addr.get()).map(|vma| state.info(vma))
+    }
+
+    /// What the mapping that holds `addr` shows, if that is something with pages.
+    pub(super) fn source_at(&self, addr: UserAddr) -> Option<Arc<dyn Mappable>> {
+        let state = self.state.read();
+        let source = state.vmas.find(addr.get())?.source()?;
+        Some(source.registration.source().clone())
+    }
+
+    /// True if every byte of `start..end` is mapped.
+    pub(super) fn is_mapped(&self, (start, end): (u64, u64)) -> bool {
+        self.state.read().vmas.covers(start, end)
+    }
+
+    /// The files of the shared mappings in a range, for msync(2); `EBUSY` if what is to
+    /// be `invalidate`d is locked. And `ENOMEM` if there are gaps.
+    pub(super) fn shared_files(
+        &self,
+        (start, end): (u64, u64),
+        invalidate: bool,
+    ) -> Result<(Vec<Arc<File>>, Result<(), Errno>), Errno> {
+        let state = self.state.read();
+        let mut files: Vec<Arc<File>> = Vec::new();
+        for vma in state.vmas.overlapping(start, end) {
+            if invalidate && vma.flags.contains(VmaFlags::LOCKED) {
+                return Err(EBUSY);
+            }
+            let file = vma.source().and_then(|source| source.file.clone());
+            if let Some(file) = file.filter(|_| vma.is_shared())
+                && !files.iter().any(|known| Arc::ptr_eq(known, &file))
+            {
+                files.push(file);
+            }
+        }
+        Ok((files, gaps(&state, start, end)))
     }
 
     /// Number of mappings.

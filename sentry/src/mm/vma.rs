@@ -59,6 +59,8 @@ pub enum MapName {
     Heap,
     /// `[stack]`.
     Stack,
+    /// Shared memory without an open file: "/dev/zero (deleted)", "/SYSV00000000 (deleted)".
+    SharedMemory(Arc<[u8]>),
     /// `[anon:…]`, prctl(PR_SET_VMA_ANON_NAME).
     Anonymous(Arc<[u8]>),
 }

@@ -6,28 +6,5 @@ use super::pending;
 use crate::task::Current;
 
 pending! {
-    Mmap
-    Mprotect
-    Munmap
-    Brk
-    Mremap
-    Msync
-    Mincore
-    Madvise
-    Mlock
-    Munlock
-    Mlockall
-    Munlockall
-    Mlock2
-    PkeyMprotect
-    RemapFilePages
-    Mbind
-    SetMempolicy
-    GetMempolicy
-    MigratePages
-    MovePages
-    ProcessVmReadv
-    ProcessVmWritev
-    Mseal
     ProcessMadvise
 }

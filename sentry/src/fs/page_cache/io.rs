@@ -265,6 +265,10 @@ impl Mappable for PageCache {
         if self.backing.is_some() { 1 } else { 16 }
     }
 
+    fn punch_hole(&self, from: u64, to: u64) -> Result<(), Errno> {
+        self.punch(from, to)
+    }
+
     fn is_resident(&self, index: u64) -> bool {
         self.inner.lock().map.next_present(index) == Some(index)
     }

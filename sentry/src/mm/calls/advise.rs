@@ -1,0 +1,103 @@
+//! madvise(2), mincore(2).
+
+use platform::Prot;
+use syscalls::abi::mm::{
+    MADV_COLD, MADV_DODUMP, MADV_DOFORK, MADV_DONTDUMP, MADV_DONTFORK, MADV_DONTNEED,
+    MADV_DONTNEED_LOCKED, MADV_FREE, MADV_HUGEPAGE, MADV_HWPOISON, MADV_KEEPONFORK, MADV_MERGEABLE,
+    MADV_NOHUGEPAGE, MADV_NORMAL, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE,
+    MADV_RANDOM, MADV_REMOVE, MADV_SEQUENTIAL, MADV_SOFT_OFFLINE, MADV_UNMERGEABLE, MADV_WILLNEED,
+    MADV_WIPEONFORK,
+};
+use syscalls::errno::{EFAULT, EINVAL, ENOMEM, EPERM};
+use syscalls::{Errno, Run, SysResult, UserAddr, call};
+
+use super::super::{Discard, Mm, VmaFlags};
+use crate::task::Current;
+
+/// fallocate(2): FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE.
+const PUNCH_HOLE: u32 = 3;
+
+impl Run<Current> for call::Madvise {
+    fn run(self, task: &mut Current) -> SysResult {
+        Ok(advise(task.mem(), self.addr, self.length, self.advice)?)
+    }
+}
+
+/// `ENOMEM` for gaps in the range, after everything else was dealt with.
+fn advise(mm: &Mm, addr: UserAddr, len: u64, advice: i32) -> Result<u64, Errno> {
+    const NONE: VmaFlags = VmaFlags::empty();
+    const PATTERN: VmaFlags = VmaFlags::RANDOM.union(VmaFlags::SEQUENTIAL);
+    let action = match advice {
+        MADV_NORMAL => Action::Flags(NONE, PATTERN),
+        MADV_RANDOM => Action::Flags(VmaFlags::RANDOM, VmaFlags::SEQUENTIAL),
+        MADV_SEQUENTIAL => Action::Flags(VmaFlags::SEQUENTIAL, VmaFlags::RANDOM),
+        MADV_DONTFORK => Action::Flags(VmaFlags::DONT_FORK, NONE),
+        MADV_DOFORK => Action::Flags(NONE, VmaFlags::DONT_FORK),
+        MADV_WIPEONFORK => Action::Flags(VmaFlags::WIPE_ON_FORK, NONE),
+        MADV_KEEPONFORK => Action::Flags(NONE, VmaFlags::WIPE_ON_FORK),
+        MADV_DONTDUMP => Action::Flags(VmaFlags::DONT_DUMP, NONE),
+        MADV_DODUMP => Action::Flags(NONE, VmaFlags::DONT_DUMP),
+        MADV_HUGEPAGE => Action::Flags(VmaFlags::HUGE, VmaFlags::NO_HUGE),
+        MADV_NOHUGEPAGE => Action::Flags(VmaFlags::NO_HUGE, VmaFlags::HUGE),
+        MADV_MERGEABLE => Action::Flags(VmaFlags::MERGEABLE, NONE),
+        MADV_UNMERGEABLE => Action::Flags(NONE, VmaFlags::MERGEABLE),
+        MADV_DONTNEED => Action::Discard(Discard::Pages),
+        MADV_DONTNEED_LOCKED => Action::Discard(Discard::LockedPages),
+        MADV_FREE => Action::Discard(Discard::Anonymous),
+        MADV_POPULATE_READ => Action::Populate(Prot::READ),
+        MADV_POPULATE_WRITE => Action::Populate(Prot::WRITE),
+        MADV_REMOVE => Action::Remove,
+        // Pages come when they are touched, and stay.
+        MADV_WILLNEED | MADV_COLD | MADV_PAGEOUT => Action::Flags(NONE, NONE),
+        MADV_HWPOISON | MADV_SOFT_OFFLINE => return Err(EPERM),
+        _ => return Err(EINVAL),
+    };
+    let Some(range) = Mm::advised_range(addr, len)? else {
+        return Ok(0);
+    };
+    match action {
+        Action::Flags(set, clear) => mm.set_flags(range, set, clear)?,
+        Action::Discard(what) => mm.discard(range, what)?,
+        Action::Populate(access) => mm.populate_for(range, access)?,
+        Action::Remove => {
+            for hole in mm.holes(range)? {
+                match hole.file {
+                    Some(file) => file.inode().allocate(PUNCH_HOLE, hole.offset, hole.len)?,
+                    None => hole
+                        .source
+                        .punch_hole(hole.offset, hole.offset + hole.len)?,
+                }
+            }
+        }
+    }
+    Ok(0)
+}
+
+enum Action {
+    Flags(VmaFlags, VmaFlags),
+    Discard(Discard),
+    Populate(Prot),
+    Remove,
+}
+
+impl Run<Current> for call::Mincore {
+    fn run(self, task: &mut Current) -> SysResult {
+        /// Pages answered at once.
+        const STEP: u64 = 4096 << 12;
+        if !self.addr.is_page_aligned() {
+            return Err(EINVAL.into());
+        }
+        let len = self.length.checked_next_multiple_of(4096).ok_or(ENOMEM)?;
+        let end = self.addr.add(len).map_err(|_| ENOMEM)?.get();
+        let mut at = self.addr.get();
+        let mut to = self.vec;
+        while at < end {
+            let part = end.min(at.saturating_add(STEP));
+            let bits = task.mem().resident_pages((at, part))?;
+            task.mem().write_slice(to, &bits).map_err(|_| EFAULT)?;
+            to = to.at(bits.len() as u64)?;
+            at = part;
+        }
+        Ok(0)
+    }
+}

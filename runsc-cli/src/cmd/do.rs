@@ -23,7 +23,8 @@ fn container(args: &flags::Do) -> Outcome<Container> {
     let host = HostMounts::default();
     let mut trees = Trees::new(Path::new("/"), &host);
     let tree = trees.add(host_tree("/".into()))?;
-    let mut mounts = host_mounts(&host, &mut trees)?;
+    let directory = directory(args)?;
+    let mut mounts = host_mounts(&host, &mut trees, &directory)?;
     mounts.extend(kernel_mounts());
     let hostname = nix::unistd::gethostname().context("host name")?;
     Ok(Container {
@@ -35,7 +36,7 @@ fn container(args: &flags::Do) -> Outcome<Container> {
                 overlay: true,
             },
             mounts,
-            process: process(args)?,
+            process: process(args, directory)?,
             ..Config::default()
         },
         trees: trees.into_list(),
@@ -64,14 +65,19 @@ fn host_tree(host: PathBuf) -> Tree {
     }
 }
 
-/// Every real file system of the host, below an overlay like the root. Those that show the
-/// host kernel's state are left out.
-fn host_mounts(host: &HostMounts, trees: &mut Trees<'_>) -> Outcome<Vec<MountConfig>> {
+/// Every file system of the host that holds files, below an overlay like the root. The roots
+/// of other containers are left out, unless the command starts in one: a host may have many.
+fn host_mounts(
+    host: &HostMounts,
+    trees: &mut Trees<'_>,
+    directory: &Path,
+) -> Outcome<Vec<MountConfig>> {
     let mut mounts = Vec::new();
-    for mount in host.below(Path::new("/"))? {
+    for mount in host.with_files_below(Path::new("/"))? {
         let point = &mount.point;
         let covered = OWN.iter().any(|(own, ..)| point.starts_with(own));
-        if covered || spec::is_host_only(&mount.kind) {
+        let foreign = mount.kind == "overlay" && !directory.starts_with(point);
+        if covered || foreign {
             continue;
         }
         let tree = trees.add(host_tree(point.clone()))?;
@@ -116,7 +122,7 @@ fn kernel_mounts() -> impl Iterator<Item = MountConfig> {
     })
 }
 
-fn process(args: &flags::Do) -> Outcome<ProcessConfig> {
+fn process(args: &flags::Do, directory: PathBuf) -> Outcome<ProcessConfig> {
     let (uid, gid) = args
         .user
         .unwrap_or((geteuid().as_raw(), getegid().as_raw()));
@@ -143,7 +149,7 @@ fn process(args: &flags::Do) -> Outcome<ProcessConfig> {
             .map(|arg| arg.as_bytes().to_vec())
             .collect(),
         env: env.collect(),
-        cwd: directory(args)?.into_os_string().into_vec(),
+        cwd: directory.into_os_string().into_vec(),
         uid,
         gid,
         groups,

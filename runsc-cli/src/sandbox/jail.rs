@@ -25,7 +25,17 @@ pub(super) const SETUP: Caps = Caps::SYS_ADMIN.union(Caps::SETPCAP);
 /// interface is up. It is the dearest of the namespaces to make (half a millisecond), so
 /// each process makes its own while the other one starts.
 pub(super) fn leave_network() -> Outcome<()> {
-    unshare(CloneFlags::CLONE_NEWNET).context("a network namespace")
+    unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| {
+        // The first step that needs a capability in the user namespace.
+        let remedy = match errno {
+            Errno::EPERM | Errno::EACCES => {
+                ": the host gives user namespaces no rights (a restriction by AppArmor?): \
+                 allow it there, or run as root"
+            }
+            _ => "",
+        };
+        Failure::new(format!("a network namespace: {}{remedy}", errno.desc()))
+    })
 }
 
 /// Makes an empty file system without room for a single file the root. All of the host's

@@ -25,14 +25,29 @@ pub(crate) struct HostMount {
 }
 
 impl HostMounts {
-    /// The mounts strictly below `path`, outer ones first.
-    pub(crate) fn below(&self, path: &Path) -> Outcome<Vec<&HostMount>> {
+    /// The mounts strictly below `path` that hold files, and that the caller may look at:
+    /// outer ones first, each place once.
+    pub(crate) fn with_files_below(&self, path: &Path) -> Outcome<Vec<&HostMount>> {
+        let mut below = self.below(path)?;
+        below.retain(|mount| {
+            let usable = !is_host_only(&mount.kind) && mount.point.symlink_metadata().is_ok();
+            if !usable {
+                log::debug!("{}: not given to the container", mount.point.display());
+            }
+            usable
+        });
+        Ok(below)
+    }
+
+    fn below(&self, path: &Path) -> Outcome<Vec<&HostMount>> {
         let mut below: Vec<_> = self
             .list()?
             .iter()
             .filter(|mount| mount.point != path && mount.point.starts_with(path))
             .collect();
-        below.sort_by_key(|mount| mount.point.components().count());
+        below.sort_by_key(|mount| (mount.point.components().count(), &mount.point));
+        // Of several at one place only the last shows.
+        below.dedup_by_key(|mount| &mount.point);
         Ok(below)
     }
 
@@ -87,7 +102,7 @@ pub(crate) fn kernel_kind_of(path: &Path) -> Option<&'static str> {
 
 /// More file systems that have nothing for a container: interfaces to the host's kernel,
 /// and mount points that start programs of the host when they are touched.
-pub(crate) fn is_host_only(kind: &str) -> bool {
+fn is_host_only(kind: &str) -> bool {
     const KINDS: &[&str] = &[
         "autofs",
         "binfmt_misc",

@@ -25,7 +25,7 @@ use sentry::config::{Config, RootConfig};
 use crate::failure::{Context, Failure, Outcome, Reason};
 
 pub(crate) use caps::ALL as ALL_CAPS;
-pub(crate) use host_mounts::{HostMounts, is_host_only};
+pub(crate) use host_mounts::HostMounts;
 pub(crate) use ids::{IdMaps, IdRange};
 pub(crate) use mounts::Trees;
 

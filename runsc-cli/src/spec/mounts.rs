@@ -144,11 +144,7 @@ fn bind(
     };
     out.push(bind.mount(host.clone(), destination.clone(), options.flags, trees)?);
     if options.bind == Some(Bind::Recursive) {
-        for below in trees.host.below(&host)? {
-            if host_mounts::is_host_only(&below.kind) {
-                log::debug!("{}: not given to the container", below.point.display());
-                continue;
-            }
+        for below in trees.host.with_files_below(&host)? {
             let inner = below.point.strip_prefix(&host).unwrap_or(&below.point);
             let mut at = destination.clone();
             at.push(b'/');

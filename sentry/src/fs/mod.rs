@@ -4,4 +4,5 @@ pub mod dev;
 pub mod gofer;
 pub mod host;
 pub mod page_cache;
+pub mod synth;
 pub mod tmpfs;

@@ -14,6 +14,13 @@ macro_rules! levels {
 }
 
 levels! {
+    /// Renames across directories.
+    Rename,
+    /// A dentry's children. Held while a file system looks for a name; proc looks among
+    /// the tasks.
+    Dentry,
+    /// Position of an open file. Held over reads and writes, whatever a file's text says.
+    Offset,
     /// Pid tables, sessions and process groups.
     TaskSet,
     /// Threads, children and life of one thread group.
@@ -28,12 +35,6 @@ levels! {
     FdTable,
     /// Mount tables.
     Mounts,
-    /// Renames across directories.
-    Rename,
-    /// A dentry's children.
-    Dentry,
-    /// Position of an open file.
-    Offset,
     /// Interest list of an epoll.
     Epoll,
     /// Directory-like state of an inode.

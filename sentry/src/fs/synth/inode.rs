@@ -142,7 +142,11 @@ impl Node {
             ino: self.ino,
             kind: self.kind,
             mode: meta.owner.mode,
-            nlink: if self.kind == FileKind::Directory { 2 } else { 1 },
+            nlink: if self.kind == FileKind::Directory {
+                2
+            } else {
+                1
+            },
             uid: meta.owner.uid,
             gid: meta.owner.gid,
             rdev: DeviceNumber::default(),

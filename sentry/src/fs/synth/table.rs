@@ -215,7 +215,13 @@ impl<C: Context> Entry<C> {
         Ok(match self.what {
             What::Dir(entries) => site.put(kind, TableDir::new(context, entries, ino)),
             What::Made(_, make) => make(&site),
-            _ => site.put(kind, Leaf { context, entry: self }),
+            _ => site.put(
+                kind,
+                Leaf {
+                    context,
+                    entry: self,
+                },
+            ),
         })
     }
 }

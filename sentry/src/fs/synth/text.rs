@@ -31,12 +31,15 @@ impl Opener {
 }
 
 /// A file's text.
-#[allow(unused_variables, reason = "the default refuses whatever the arguments")]
+#[allow(
+    unused_variables,
+    reason = "the default refuses whatever the arguments"
+)]
 pub trait Text: Behaviour {
     /// All of it.
     fn text(&self, opener: &Opener) -> Result<Vec<u8>, Errno>;
 
-    /// Takes what one write(2) wrote, at most [`MAX_WRITE`] bytes.
+    /// Takes what one write(2) wrote, at most a page.
     fn store(&self, opener: &Opener, data: &[u8]) -> Result<(), Errno> {
         Err(EINVAL)
     }

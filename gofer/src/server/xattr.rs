@@ -1,9 +1,12 @@
 //! Extended attributes. These calls want an open file or a path; the inode's path in
 //! procfs serves where it cannot be opened (symbolic links, special files, no right to read).
 
+use std::ffi::CStr;
+use std::sync::Arc;
+
 use rustix::fs::{XattrFlags, getxattr, listxattr, removexattr, setxattr};
 use syscalls::Errno;
-use syscalls::errno::{EACCES, EINVAL};
+use syscalls::errno::{EACCES, EINVAL, ERANGE};
 
 use super::Files;
 use super::confine::take_name;
@@ -11,11 +14,11 @@ use super::dispatch::Serve;
 use super::node::Node;
 use crate::host::HostResult;
 use crate::wire::request::{self, Nothing};
-use std::ffi::CStr;
-use std::sync::Arc;
 
 /// The longest value, and the longest list of names.
 const LONGEST: usize = 64 << 10;
+/// What most fit in.
+const SHORT: usize = 256;
 
 /// An attribute's name: 1 to 255 bytes.
 fn take_attribute<'a>(tail: &mut &'a [u8]) -> Result<&'a CStr, Errno> {
@@ -40,14 +43,30 @@ fn readable(files: &Files, handle: crate::Handle) -> Result<Arc<Node>, Errno> {
     if node.sealed { Err(EACCES) } else { Ok(node) }
 }
 
+/// Lets `read` fill `out`, first a short one: for a long one the host allocates and clears
+/// as much of its own.
+fn fill(
+    out: &mut Vec<u8>,
+    read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>,
+) -> Result<Nothing, Errno> {
+    for room in [SHORT, LONGEST] {
+        out.resize(room, 0);
+        match read(out.as_mut_slice()).host() {
+            Err(ERANGE) if room == SHORT => {}
+            result => {
+                out.truncate(result?);
+                break;
+            }
+        }
+    }
+    Ok(Nothing {})
+}
+
 impl Serve for request::GetXattr {
     fn serve(self, files: &Files, tail: &[u8], out: &mut Vec<u8>) -> Result<Nothing, Errno> {
         let node = readable(files, self.handle)?;
         let name = only_attribute(tail)?;
-        out.resize(LONGEST, 0);
-        let len = getxattr(node.proc_path(), name, out.as_mut_slice()).host()?;
-        out.truncate(len);
-        Ok(Nothing {})
+        fill(out, |room| getxattr(node.proc_path(), name, room))
     }
 }
 
@@ -69,10 +88,7 @@ impl Serve for request::SetXattr {
 impl Serve for request::ListXattr {
     fn serve(self, files: &Files, _: &[u8], out: &mut Vec<u8>) -> Result<Nothing, Errno> {
         let node = readable(files, self.handle)?;
-        out.resize(LONGEST, 0);
-        let len = listxattr(node.proc_path(), out.as_mut_slice()).host()?;
-        out.truncate(len);
-        Ok(Nothing {})
+        fill(out, |room| listxattr(node.proc_path(), room))
     }
 }
 

@@ -1,1 +1,101 @@
-//! placeholder
+//! The last words of a process whose filter refused a call.
+//!
+//! Operators search for the line `Sentry syscall denied: name(arguments)`, on stderr and in
+//! the log. Everything here runs in a signal handler, perhaps on a thread that holds the
+//! allocator's lock: it uses its own stack and two host calls.
+
+use std::io::Write;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use libc::{c_int, c_void, siginfo_t, ucontext_t};
+use syscalls::Errno;
+
+use super::list;
+use crate::host::check;
+
+/// Exit status of a process that ended so: as if SIGSYS had killed it.
+pub const STATUS: i32 = 128 + libc::SIGSYS;
+
+struct Reporter {
+    who: &'static str,
+    log: Option<OwnedFd>,
+}
+
+static REPORTER: OnceLock<Reporter> = OnceLock::new();
+
+/// From now on, a refused call ends the process with the line
+/// `{who} syscall denied: …` on stderr and, if given, on `log`. To be called once, before
+/// the filter is installed.
+pub fn report_as(who: &'static str, log: Option<OwnedFd>) -> Result<(), Errno> {
+    if REPORTER.set(Reporter { who, log }).is_err() {
+        return Err(syscalls::errno::EBUSY);
+    }
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    let place = action.as_mut_ptr();
+    // SAFETY: all-zero is a valid sigaction: no flags, an empty mask.
+    let action = unsafe { &mut *place };
+    action.sa_sigaction = on_denied as extern "C" fn(_, _, _) as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    // SAFETY: `on_denied` has the signature of SA_SIGINFO and is async-signal-safe.
+    check(unsafe { libc::sigaction(libc::SIGSYS, action, std::ptr::null_mut()) }).map(drop)
+}
+
+extern "C" fn on_denied(_: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    static ONCE: AtomicBool = AtomicBool::new(false);
+    const SYS_SECCOMP: c_int = 1;
+    // SAFETY: the kernel passes a valid siginfo.
+    let code = unsafe { (*info).si_code };
+    let ours = code == SYS_SECCOMP && !ONCE.swap(true, Ordering::Relaxed);
+    if let (true, Some(reporter)) = (ours, REPORTER.get()) {
+        // SAFETY: the kernel passes a valid ucontext.
+        let registers = unsafe { &(*context.cast::<ucontext_t>()).uc_mcontext.gregs };
+        reporter.report(registers);
+    }
+    // SAFETY: ends the process at once.
+    unsafe { libc::_exit(STATUS) }
+}
+
+impl Reporter {
+    fn report(&self, registers: &[libc::greg_t; 23]) {
+        let mut buffer = [0; 256];
+        let mut rest = &mut buffer[..];
+        let room = rest.len();
+        // What does not fit is left out.
+        let _ = self.line(&mut rest, registers);
+        let left = rest.len();
+        let line = &buffer[..room - left];
+        // SAFETY: stderr's number; a closed one makes the write fail.
+        let stderr = unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) };
+        let _ = nix::unistd::write(stderr, line);
+        if let Some(log) = self.log.as_ref().filter(|log| log.as_raw_fd() > 2) {
+            let _ = nix::unistd::write(log, line);
+        }
+    }
+
+    fn line(&self, out: &mut dyn Write, registers: &[libc::greg_t; 23]) -> std::io::Result<()> {
+        let register = |name: c_int| registers[name as usize];
+        // The kernel has put the number back where the call had it.
+        let number = register(libc::REG_RAX);
+        write!(out, "{} syscall denied: ", self.who)?;
+        match list::name(number) {
+            Some(name) => write!(out, "{name}(")?,
+            None => write!(out, "{number}(")?,
+        }
+        let args = [
+            libc::REG_RDI,
+            libc::REG_RSI,
+            libc::REG_RDX,
+            libc::REG_R10,
+            libc::REG_R8,
+            libc::REG_R9,
+        ];
+        for (index, name) in args.into_iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(out, "{separator}{:#x}", register(name))?;
+        }
+        out.write_all(b")\n")
+    }
+}

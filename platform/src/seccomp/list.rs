@@ -103,7 +103,7 @@ impl Test {
 }
 
 /// The number of a call by its name.
-pub(super) fn number(name: &str) -> Option<i64> {
+fn number(name: &str) -> Option<i64> {
     let row = syscalls::TABLE.iter().find(|row| row.name == name)?;
     i64::try_from(row.number).ok()
 }

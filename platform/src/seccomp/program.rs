@@ -7,7 +7,7 @@ use seccompiler::{
     SeccompRule, TargetArch, sock_filter,
 };
 use syscalls::Errno;
-use syscalls::errno::EINVAL;
+use syscalls::errno::{EINVAL, ENOSYS};
 
 use super::list::{Allow, Test};
 use crate::host::check_long;
@@ -26,7 +26,8 @@ pub enum Otherwise {
 /// A filter that the kernel understands.
 #[derive(Clone, Debug)]
 pub struct Program {
-    code: BpfProgram,
+    /// Usually one. The kernel asks all, and takes the strictest answer.
+    codes: Vec<BpfProgram>,
 }
 
 impl Program {
@@ -52,60 +53,92 @@ impl Program {
                 rules.clear();
             }
         }
-        let arch = TargetArch::x86_64;
-        SeccompFilter::new(rules, otherwise, SeccompAction::Allow, arch)
-            .and_then(BpfProgram::try_from)
-            .map(|code| Program { code })
-            .map_err(|error| EINVAL.why(&error.to_string()))
+        let code = build(rules, otherwise, SeccompAction::Allow)?;
+        Ok(Program { codes: vec![code] })
+    }
+
+    /// As [`Self::compile`], for a process that makes threads by a row for clone(2): glibc
+    /// first tries clone3(2), whose flags lie in memory, where a filter cannot see them.
+    /// That call fails with `ENOSYS`, as on an older Linux.
+    pub fn compile_with_threads(rows: &[Allow], otherwise: Otherwise) -> Result<Self, Errno> {
+        let clone3 = Allow("clone3", "refused by the other filter");
+        let number = clone3.number().ok_or(EINVAL)?;
+        let mut program = Self::compile(&[rows, &[clone3]].concat(), otherwise)?;
+        let rules = BTreeMap::from([(number, Vec::new())]);
+        let enosys = SeccompAction::Errno(u32::from(ENOSYS.raw()));
+        let refusal = build(rules, SeccompAction::Allow, enosys)?;
+        program.codes.push(refusal);
+        Ok(program)
     }
 
     fn notify() -> Self {
         const RETURN: u16 = 0x06;
+        let notify = sock_filter {
+            code: RETURN,
+            jt: 0,
+            jf: 0,
+            k: libc::SECCOMP_RET_USER_NOTIF,
+        };
         Program {
-            code: vec![sock_filter {
-                code: RETURN,
-                jt: 0,
-                jf: 0,
-                k: libc::SECCOMP_RET_USER_NOTIF,
-            }],
+            codes: vec![vec![notify]],
         }
     }
 
     /// Puts every thread of this process under the filter, for good. Sets no_new_privs.
     pub fn install(&self) -> Result<(), Errno> {
-        let flags = libc::SECCOMP_FILTER_FLAG_TSYNC;
-        self.load(flags).map(drop)
+        self.load(libc::SECCOMP_FILTER_FLAG_TSYNC).map(drop)
     }
 
     /// Loads the filter; returns what the kernel gives for these flags.
     pub(super) fn load(&self, flags: libc::c_ulong) -> Result<i64, Errno> {
         nix::sys::prctl::set_no_new_privs().map_err(crate::host::errno)?;
-        let program = libc::sock_fprog {
-            len: u16::try_from(self.code.len()).map_err(|_| EINVAL)?,
-            filter: self.code.as_ptr().cast::<libc::sock_filter>().cast_mut(),
-        };
-        let mode = libc::SECCOMP_SET_MODE_FILTER;
-        // SAFETY: the kernel copies `program` and the instructions it points to, which
-        // have the kernel's layout and live until the call returns.
-        let result = unsafe { libc::syscall(libc::SYS_seccomp, mode, flags, &raw const program) };
-        match check_long(result)? {
-            // With TSYNC, the number of a thread that could not be synchronised.
-            thread if thread > 0 && flags & libc::SECCOMP_FILTER_FLAG_TSYNC != 0 => {
-                Err(EINVAL.why("a thread has another filter"))
-            }
-            result => Ok(result),
+        let mut result = 0;
+        // The first is the one that may forbid loading more.
+        for code in self.codes.iter().rev() {
+            result = load(code, flags)?;
         }
+        Ok(result)
     }
 
     /// The instructions, 8 bytes each, as the kernel takes them.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.code.len() * 8);
-        for instruction in &self.code {
+        debug_assert_eq!(self.codes.len(), 1);
+        let instructions = self.codes.iter().flatten();
+        let mut bytes = Vec::new();
+        for instruction in instructions {
             bytes.extend(instruction.code.to_ne_bytes());
             bytes.extend([instruction.jt, instruction.jf]);
             bytes.extend(instruction.k.to_ne_bytes());
         }
         bytes
+    }
+}
+
+fn build(
+    rules: BTreeMap<i64, Vec<SeccompRule>>,
+    otherwise: SeccompAction,
+    then: SeccompAction,
+) -> Result<BpfProgram, Errno> {
+    SeccompFilter::new(rules, otherwise, then, TargetArch::x86_64)
+        .and_then(BpfProgram::try_from)
+        .map_err(|error| EINVAL.why(&error.to_string()))
+}
+
+fn load(code: &BpfProgram, flags: libc::c_ulong) -> Result<i64, Errno> {
+    let program = libc::sock_fprog {
+        len: u16::try_from(code.len()).map_err(|_| EINVAL)?,
+        filter: code.as_ptr().cast::<libc::sock_filter>().cast_mut(),
+    };
+    let mode = libc::SECCOMP_SET_MODE_FILTER;
+    // SAFETY: the kernel copies `program` and the instructions it points to, which have
+    // the kernel's layout and live until the call returns.
+    let result = unsafe { libc::syscall(libc::SYS_seccomp, mode, flags, &raw const program) };
+    match check_long(result)? {
+        // With TSYNC, the number of a thread that could not be synchronised.
+        thread if thread > 0 && flags & libc::SECCOMP_FILTER_FLAG_TSYNC != 0 => {
+            Err(EINVAL.why("a thread has another filter"))
+        }
+        result => Ok(result),
     }
 }
 

@@ -21,6 +21,8 @@ mod poll;
 pub mod signal;
 pub mod sync;
 pub mod task;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod time;
 pub mod vfs;
 pub mod wait;

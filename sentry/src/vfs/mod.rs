@@ -34,6 +34,8 @@ mod rename;
 pub mod seals;
 mod set_id;
 pub(crate) mod sigio;
+#[cfg(test)]
+mod tests;
 pub mod transfer;
 mod unnamed;
 pub mod walk;

@@ -101,7 +101,12 @@ pub(crate) fn kernel() -> Current {
 
 /// A further process.
 pub(crate) fn task_in(kernel: &Arc<Kernel>, fs: Arc<FsContext>) -> Current {
-    let mm = Mm::new(&*kernel.platform, &kernel.memory).expect("memory");
+    let mm = Mm::new(
+        &*kernel.platform,
+        &kernel.memory,
+        crate::mm::Limits::default(),
+    )
+    .expect("memory");
     let tid = kernel.pids.allocate();
     let group = ThreadGroup::new(NewGroup {
         pid: tid,

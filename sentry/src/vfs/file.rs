@@ -10,7 +10,7 @@ use syscalls::errno::{EINVAL, ENODEV, ENOTDIR, ENOTTY, ESPIPE};
 use syscalls::{Errno, SysResult};
 
 use super::notify::{self, Event};
-use super::write_access::WriteAccess;
+use super::write_access::Claim;
 use super::{FileKind, InodeRef, Location, Sink, Source, locks};
 use crate::mm::Mappable;
 use crate::sync::{Level, Mutex};
@@ -208,8 +208,8 @@ pub struct File {
     mode: AtomicU32,
     /// Position; held over a read or write that uses it, as Linux does.
     pub offset: Mutex<u64>,
-    /// Keeps the file from being run while it is open for writing.
-    _write_access: Option<WriteAccess>,
+    /// Keeps the file from being run while it is open for writing, or the reverse.
+    _claim: Claim,
     /// It has, or had, locks of its own.
     locked: AtomicBool,
     /// Whom SIGIO goes to.
@@ -222,17 +222,17 @@ impl File {
     /// A new description at position 0.
     #[must_use]
     pub fn new(location: Location, ops: Box<dyn FileOps>, mode: OpenMode) -> Arc<Self> {
-        Self::with_access(location, ops, mode, None)
+        Self::with_claim(location, ops, mode, Claim::None)
     }
 
-    pub(super) fn with_access(
+    pub(super) fn with_claim(
         location: Location,
         ops: Box<dyn FileOps>,
         mode: OpenMode,
-        write_access: Option<WriteAccess>,
+        claim: Claim,
     ) -> Arc<Self> {
         Arc::new(File {
-            _write_access: write_access,
+            _claim: claim,
             locked: AtomicBool::new(false),
             owner: Mutex::new(Level::Leaf, SignalOwner::default()),
             teller: Mutex::new(Level::Leaf, None),

@@ -16,7 +16,7 @@ use super::lookup::check_free;
 use super::notify::{self, Event};
 use super::unnamed::mark_linkable;
 use super::walk::{Last, Walk, Walking};
-use super::write_access::WriteAccess;
+use super::write_access::{Claim, DenyWrite, WriteAccess};
 use super::{
     Dentry, File, FileKind, FileName, FileOps, Location, Mode, MountFlags, NewNode, OpenMode,
     SetAttr, device,
@@ -166,7 +166,11 @@ impl Current {
     }
 
     /// Opens a program to run it: `EACCES` unless it is a regular file that may be
-    /// executed, on a mount that allows it.
+    /// executed, on a mount that allows it; `ETXTBSY` while it is open for writing. Nobody
+    /// can open it for writing as long as the file returned is there.
+    ///
+    /// Differs from Linux: the same holds for an ELF interpreter, for as long as it is
+    /// mapped.
     pub fn open_program(&self, location: Location) -> Result<Arc<File>, Errno> {
         let inode = location.inode();
         match inode.kind() {
@@ -178,9 +182,10 @@ impl Current {
             return Err(EACCES);
         }
         permit(&self.creds.get(), inode, Access::EXEC)?;
+        let claim = Claim::Run(DenyWrite::take(inode)?);
         let mode = OpenMode::LARGEFILE;
         let ops = inode.clone().open(self, mode)?;
-        Ok(File::new(location, ops, mode))
+        Ok(File::with_claim(location, ops, mode, claim))
     }
 
     fn find_or_create(
@@ -266,7 +271,7 @@ impl Current {
         if !open.has(OpenFlags::EXCL) {
             mark_linkable(&inode);
         }
-        let write_access = WriteAccess::take(&inode)?;
+        let claim = Claim::Write(WriteAccess::take(&inode)?);
         let mode = open.open_mode();
         let ops = inode.clone().open(self, mode)?;
         let place = Place {
@@ -278,7 +283,7 @@ impl Current {
             mount: dir.mount,
             dentry: Dentry::with_place(inode, place),
         };
-        Ok(File::with_access(location, ops, mode, Some(write_access)))
+        Ok(File::with_claim(location, ops, mode, claim))
     }
 
     fn open_location(
@@ -311,10 +316,10 @@ impl Current {
         if mode.writes() && regular && !location.mount.is_writable() {
             return Err(EROFS.into());
         }
-        let write_access = if mode.writes() && kind == FileKind::Regular {
-            Some(WriteAccess::take(&inode)?)
+        let claim = if mode.writes() && kind == FileKind::Regular {
+            Claim::Write(WriteAccess::take(&inode)?)
         } else {
-            None
+            Claim::None
         };
         let ops = self.open_inode(&location, mode)?;
         if truncates {
@@ -329,7 +334,7 @@ impl Current {
         }
         notify::event(Event::Open, &location);
         let mode = mode - OpenMode::NOCTTY;
-        Ok(File::with_access(location, ops, mode, write_access))
+        Ok(File::with_claim(location, ops, mode, claim))
     }
 
     fn open_inode(&self, location: &Location, mode: OpenMode) -> Result<Box<dyn FileOps>, Stop> {

@@ -68,3 +68,13 @@ impl Drop for DenyWrite {
             .fetch_add(1, Ordering::SeqCst);
     }
 }
+
+/// What an open file claims as long as it is open.
+pub(super) enum Claim {
+    /// Nothing.
+    None,
+    /// Nobody runs it.
+    Write(#[allow(dead_code, reason = "held")] WriteAccess),
+    /// Nobody writes it.
+    Run(#[allow(dead_code, reason = "held")] DenyWrite),
+}

@@ -61,7 +61,9 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A system call: number in `regs.orig_rax`, arguments in the usual registers,
-    /// `regs.rip` after the instruction. `regs.rax` is to be set by the kernel.
+    /// `regs.rip` after the instruction. `regs.rax` is to be set by the kernel. The two
+    /// bytes before `rip` are a `syscall` instruction: an interrupted call is repeated by
+    /// running on from there.
     Syscall,
     /// An access to a page that is not mapped so.
     ///
@@ -171,4 +173,9 @@ pub trait Interrupt: Send + Sync {
     /// The running switch, or the next one if none is running, returns
     /// [`Event::Interrupted`] soon. Calls may coalesce.
     fn interrupt(&self);
+    /// Processor time that application code of the context has used since it was made,
+    /// apart from what its own OS thread used. Zero where all runs on that thread.
+    fn application_time(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
 }

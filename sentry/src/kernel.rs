@@ -11,6 +11,7 @@ use crate::sync::{Level, Slot};
 use crate::task::{PidTable, Users};
 use crate::time::AlarmQueue;
 use crate::vfs::{Dentry, Mount, MountFlags};
+use crate::wait::WaitQueue;
 
 /// One sandbox's kernel.
 pub struct Kernel {
@@ -30,8 +31,10 @@ pub struct Kernel {
     pub users: Users,
     /// Holds memfds and System V shared memory; see [`Self::shared_memory`].
     shared_memory: OnceLock<Arc<Mount>>,
-    /// Host and NIS domain name, uts_namespaces(7).
-    pub uts: Slot<Arc<UtsName>>,
+    /// Told whenever a process has ended.
+    pub process_ends: WaitQueue,
+    /// Host and NIS domain name of the first process, uts_namespaces(7).
+    pub uts: Arc<UtsNamespace>,
 }
 
 /// uname(2)'s changeable parts.
@@ -41,6 +44,32 @@ pub struct UtsName {
     pub host: Vec<u8>,
     /// setdomainname(2).
     pub domain: Vec<u8>,
+}
+
+/// The names that a group of processes sees, uts_namespaces(7).
+#[derive(Debug)]
+pub struct UtsNamespace(Slot<Arc<UtsName>>);
+
+impl UtsNamespace {
+    fn new(names: UtsName) -> Self {
+        UtsNamespace(Slot::new(Level::Leaf, Arc::new(names)))
+    }
+
+    /// A copy that changes on its own.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        UtsNamespace(Slot::new(Level::Leaf, self.get()))
+    }
+
+    /// The names now.
+    pub fn get(&self) -> Arc<UtsName> {
+        self.0.get()
+    }
+
+    /// Replaces the names.
+    pub fn set(&self, names: UtsName) {
+        self.0.set(Arc::new(names));
+    }
 }
 
 impl Kernel {
@@ -60,7 +89,8 @@ impl Kernel {
             futexes: FutexTable::default(),
             users: Users::default(),
             shared_memory: OnceLock::new(),
-            uts: Slot::new(Level::Leaf, Arc::new(uts)),
+            process_ends: WaitQueue::new(),
+            uts: Arc::new(UtsNamespace::new(uts)),
         })
     }
 

@@ -6,46 +6,7 @@ use super::pending;
 use crate::task::Current;
 
 pending! {
-    RtSigaction
-    RtSigprocmask
-    RtSigreturn
-    RtSigpending
-    RtSigtimedwait
-    RtSigqueueinfo
-    RtTgsigqueueinfo
-    RtSigsuspend
-    Sigaltstack
-    Kill
-    Tkill
-    Tgkill
-    Pause
-    Clone
-    Fork
-    Vfork
-    Clone3
-    Exit
-    ExitGroup
-    Wait4
-    Waitid
-    Execve
-    Execveat
-    Setpgid
-    Getpgrp
-    Setsid
-    Getpgid
-    Getsid
-    Getpid
-    Gettid
-    Getppid
-    SetTidAddress
-    SetRobustList
-    GetRobustList
-    Rseq
-    PidfdOpen
-    PidfdSendSignal
-    PidfdGetfd
     Ptrace
     Kcmp
-    Unshare
     Setns
 }

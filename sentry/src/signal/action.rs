@@ -1,30 +1,11 @@
 //! What a process does with each signal, sigaction(2).
 
-use bitflags::bitflags;
 use syscalls::UserAddr;
-use syscalls::abi::signal::Sigaction;
+use syscalls::abi::signal::{Sigaction, SigactionFlags};
 
 use super::queue::AtomicSigSet;
 use super::{DefaultAction, SigSet, Signal};
 use crate::sync::{Level, Mutex};
-
-bitflags! {
-    /// SA_* flags, sigaction(2).
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-    #[allow(missing_docs, reason = "named as in sigaction(2), without SA_")]
-    pub struct ActionFlags: u64 {
-        const NOCLDSTOP = 1;
-        const NOCLDWAIT = 2;
-        const SIGINFO = 4;
-        const UNSUPPORTED = 0x400;
-        const EXPOSE_TAGBITS = 0x800;
-        const RESTORER = 0x0400_0000;
-        const ONSTACK = 0x0800_0000;
-        const RESTART = 0x1000_0000;
-        const NODEFER = 0x4000_0000;
-        const RESETHAND = 0x8000_0000;
-    }
-}
 
 /// Who deals with a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -44,7 +25,7 @@ pub struct Action {
     /// Who deals with it.
     pub handler: Handler,
     /// How.
-    pub flags: ActionFlags,
+    pub flags: SigactionFlags,
     /// Where a handler returns to.
     pub restorer: UserAddr,
     /// Blocked while a handler runs.
@@ -62,7 +43,7 @@ impl Action {
         };
         Action {
             handler,
-            flags: ActionFlags::from_bits_truncate(abi.flags) - ActionFlags::UNSUPPORTED,
+            flags: SigactionFlags::from_bits_truncate(abi.flags) - SigactionFlags::UNSUPPORTED,
             restorer: abi.restorer,
             mask: SigSet::from_bits(abi.mask).without(SigSet::UNBLOCKABLE),
         }
@@ -162,7 +143,8 @@ impl SignalHandlers {
         let mut actions = self.actions.lock();
         let slot = &mut actions[signal.index()];
         let action = *slot;
-        if matches!(action.handler, Handler::At(_)) && action.flags.contains(ActionFlags::RESETHAND)
+        if matches!(action.handler, Handler::At(_))
+            && action.flags.contains(SigactionFlags::RESETHAND)
         {
             slot.handler = Handler::Default;
             self.publish(signal, Handler::Default);

@@ -8,20 +8,29 @@
 //! that stopping and ending are seen by all.
 
 mod action;
-pub mod info;
+mod alt_stack;
+mod calls;
+mod deliver;
+mod frame;
+mod kill;
+mod mask;
 mod number;
 mod queue;
+mod send;
+mod stop;
 
 use syscalls::abi::signal::Siginfo;
 
 use crate::sync::{Level, Mutex};
 use crate::wait::WaitQueue;
 
-pub use action::{Action, ActionFlags, Handler, SignalHandlers};
-pub use info::ChildCode;
+pub use action::{Action, Handler, SignalHandlers};
+pub use alt_stack::AltStack;
+pub(crate) use deliver::Flow;
+pub(crate) use kill::is_forged;
 pub use number::{DefaultAction, SigSet, Signal};
-pub(crate) use queue::Charge;
 use queue::{AtomicSigSet, Pending};
+pub use send::Source;
 
 /// Signals of one thread.
 pub struct TaskSignals {

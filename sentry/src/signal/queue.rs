@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use syscalls::abi::signal::Siginfo;
+use syscalls::abi::signal::{SI_USER, Siginfo};
 
 use super::{SigSet, Signal};
 use crate::task::User;
@@ -83,7 +83,7 @@ impl Pending {
             self.set.remove(signal);
         }
         entry.map_or_else(
-            || super::info::from_process(signal, super::info::SI_USER, 0, 0),
+            || Siginfo::kill(signal.raw(), SI_USER, 0, 0),
             |entry| entry.info,
         )
     }
@@ -118,10 +118,10 @@ impl AtomicSigSet {
 #[cfg(test)]
 mod tests {
     use super::{Pending, SigSet, Signal};
-    use crate::signal::info;
+    use syscalls::abi::signal::{SI_QUEUE, SIGSEGV, Siginfo};
 
     fn push(pending: &mut Pending, signal: Signal, value: u64) {
-        let info = info::queued(signal, info::SI_QUEUE, 1, 0, value);
+        let info = Siginfo::queue(signal.raw(), SI_QUEUE, 1, 0, value);
         pending.push(signal, Some((info, None)));
     }
 
@@ -149,7 +149,7 @@ mod tests {
     fn faults_go_before_other_synchronous_signals() {
         let mut pending = Pending::default();
         pending.push(Signal::ILL, None);
-        let fault = info::fault(Signal::SEGV, 1, syscalls::UserAddr::new(8));
+        let fault = Siginfo::fault(SIGSEGV, 1, syscalls::UserAddr::new(8));
         pending.push(Signal::SEGV, Some((fault, None)));
         assert_eq!(pending.take(SigSet::EMPTY), Some(fault));
         pending.discard(SigSet::of(&[Signal::ILL]));

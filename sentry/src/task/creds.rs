@@ -51,6 +51,22 @@ bitflags! {
     }
 }
 
+bitflags! {
+    /// What being root does not do, capabilities(7).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+    #[allow(missing_docs, reason = "named as in capabilities(7), without SECBIT_")]
+    pub struct SecureBits: u32 {
+        const NOROOT = 1 << 0;
+        const NOROOT_LOCKED = 1 << 1;
+        const NO_SETUID_FIXUP = 1 << 2;
+        const NO_SETUID_FIXUP_LOCKED = 1 << 3;
+        const KEEP_CAPS = 1 << 4;
+        const KEEP_CAPS_LOCKED = 1 << 5;
+        const NO_CAP_AMBIENT_RAISE = 1 << 6;
+        const NO_CAP_AMBIENT_RAISE_LOCKED = 1 << 7;
+    }
+}
+
 /// Real, effective, saved and file-system id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[allow(missing_docs, reason = "named as in credentials(7)")]
@@ -89,8 +105,7 @@ pub struct Credentials {
     pub inheritable: Capabilities,
     pub bounding: Capabilities,
     pub ambient: Capabilities,
-    /// SECBIT_* flags.
-    pub securebits: u32,
+    pub securebits: SecureBits,
     pub no_new_privs: bool,
 }
 

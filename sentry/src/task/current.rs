@@ -27,6 +27,7 @@ impl Current {
     #[must_use]
     pub fn new(task: Arc<Task>, mm: Arc<Mm>, regs: Regs, context: Box<dyn Context>) -> Self {
         task.parker().bind();
+        task.start_clock();
         task.set_interrupt(Some(context.interrupter()));
         Current {
             task,

@@ -1,6 +1,6 @@
 //! Processes: groups of threads that share signals, children and an end.
 
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::status::StopEvent;
@@ -8,6 +8,7 @@ use super::{ExitStatus, Limits, Pid, Session, Task, Usage};
 use crate::signal::{GroupSignals, Signal, SignalHandlers};
 use crate::sync::{Level, Mutex, MutexGuard, Slot};
 use crate::time::ProcessTimers;
+use crate::vfs::File;
 use crate::wait::{Ready, WaitQueue};
 
 /// A process.
@@ -31,6 +32,11 @@ pub struct ThreadGroup {
     /// setitimer(2), timer_create(2).
     pub timers: ProcessTimers,
     leader: Slot<Weak<Task>>,
+    /// The program's file, /proc/PID/exe.
+    program: Slot<Option<Arc<File>>>,
+    /// Others of the same user may look into it, prctl(PR_SET_DUMPABLE).
+    dumpable: AtomicBool,
+    ended: AtomicBool,
     pgid: AtomicI32,
     parent_pid: AtomicI32,
     /// What the parent gets at the end; 0: nothing.
@@ -38,6 +44,8 @@ pub struct ThreadGroup {
     /// Default actions do not hold: the first process, until it faults.
     protected: AtomicBool,
     executed: AtomicBool,
+    /// Counts continuations by SIGCONT.
+    pub(crate) continues: AtomicU64,
     subreaper: AtomicBool,
     /// Told when a thread ends: execve(2) waits for the others.
     pub(crate) thread_events: WaitQueue,
@@ -50,10 +58,12 @@ pub(crate) struct GroupState {
     pub(crate) threads: Vec<Arc<Task>>,
     /// Set once: how all threads shall end.
     pub(crate) end: Option<ExitStatus>,
+    /// How the leader ended, if it did: the process's status unless that is decided.
+    pub(crate) leader_status: Option<ExitStatus>,
     /// The thread that wants to be alone for execve(2).
     pub(crate) sole: Option<Pid>,
     /// Job control.
-    pub(crate) stop: Stop,
+    pub(crate) stop: StopState,
     /// A stop or continuation that the parent has not waited for.
     pub(crate) stop_event: Option<StopEvent>,
     /// Of threads that have ended.
@@ -64,7 +74,7 @@ pub(crate) struct GroupState {
 
 /// Job control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum StopState {
     /// Not stopped.
     Running,
     /// Threads are still to stop.
@@ -104,11 +114,15 @@ impl ThreadGroup {
             start_time: crate::time::now_monotonic(),
             timers: ProcessTimers::default(),
             leader: Slot::new(Level::Leaf, Weak::new()),
+            program: Slot::new(Level::Leaf, None),
+            dumpable: AtomicBool::new(true),
+            ended: AtomicBool::new(false),
             pgid: AtomicI32::new(new.pgid),
             parent_pid: AtomicI32::new(0),
             exit_signal: AtomicI32::new(new.exit_signal.map_or(0, Signal::raw)),
             protected: AtomicBool::new(false),
             executed: AtomicBool::new(false),
+            continues: AtomicU64::new(0),
             subreaper: AtomicBool::new(false),
             thread_events: WaitQueue::new(),
             state: Mutex::new(
@@ -116,8 +130,9 @@ impl ThreadGroup {
                 GroupState {
                     threads: Vec::new(),
                     end: None,
+                    leader_status: None,
                     sole: None,
-                    stop: Stop::Running,
+                    stop: StopState::Running,
                     stop_event: None,
                     past_usage: Usage::default(),
                     child_usage: Usage::default(),
@@ -163,6 +178,68 @@ impl ThreadGroup {
     /// The living threads.
     pub fn threads(&self) -> Vec<Arc<Task>> {
         self.state().threads.clone()
+    }
+
+    /// What a child has of its parent.
+    pub(crate) fn inherit(&self, parent: &ThreadGroup) {
+        self.program.set(parent.program());
+        self.set_dumpable(parent.is_dumpable());
+    }
+
+    /// The file of its program: /proc/PID/exe.
+    pub fn program(&self) -> Option<Arc<File>> {
+        self.program.get()
+    }
+
+    pub(crate) fn set_program(&self, file: Arc<File>) {
+        self.program.set(Some(file));
+    }
+
+    /// prctl(PR_GET_DUMPABLE).
+    pub fn is_dumpable(&self) -> bool {
+        self.dumpable.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_dumpable(&self, dumpable: bool) {
+        self.dumpable.store(dumpable, Ordering::Relaxed);
+    }
+
+    /// True once its last thread has ended.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_ended(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+    }
+
+    /// How it ended, once it has.
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        self.state().end.filter(|_| self.has_ended())
+    }
+
+    /// What its threads have used, dead ones included.
+    pub fn usage(&self) -> Usage {
+        let (mut usage, threads) = {
+            let state = self.state();
+            (state.past_usage, state.threads.clone())
+        };
+        for thread in threads {
+            usage.add(&thread.usage());
+        }
+        usage
+    }
+
+    /// What the children that it has waited for had used.
+    pub fn children_usage(&self) -> Usage {
+        self.state().child_usage
+    }
+
+    /// Both.
+    pub(crate) fn usage_with_children(&self) -> Usage {
+        let mut usage = self.usage();
+        usage.add(&self.children_usage());
+        usage
     }
 
     /// Number of living threads.
@@ -224,7 +301,7 @@ impl ThreadGroup {
 
     /// True while it is stopped by job control: state `T` in /proc.
     pub fn is_stopped(&self) -> bool {
-        matches!(self.state().stop, Stop::Stopped(_))
+        matches!(self.state().stop, StopState::Stopped(_))
     }
 
     /// Tells whoever waits for a child's change.
@@ -238,7 +315,7 @@ impl GroupState {
     pub(crate) fn begin_end(&mut self, status: ExitStatus) {
         if self.end.is_none() {
             self.end = Some(status);
-            self.stop = Stop::Running;
+            self.stop = StopState::Running;
             for thread in &self.threads {
                 thread.kick();
             }

@@ -4,6 +4,7 @@ use syscalls::Errno;
 use syscalls::abi::sched::Rlimit;
 use syscalls::errno::EINVAL;
 
+use super::{Capabilities, Credentials};
 use crate::sync::{Level, Mutex};
 
 /// RLIM_INFINITY.
@@ -126,6 +127,21 @@ impl Limits {
     /// The soft limit, the one that holds.
     pub fn soft(&self, resource: Resource) -> u64 {
         self.get(resource).cur
+    }
+
+    /// What memory obeys. `CAP_IPC_LOCK` lifts the limit on locked memory.
+    #[must_use]
+    pub fn to_mm(&self, creds: &Credentials) -> crate::mm::Limits {
+        crate::mm::Limits {
+            address_space: self.soft(Resource::As),
+            data: self.soft(Resource::Data),
+            stack: self.soft(Resource::Stack),
+            locked: if creds.has(Capabilities::IPC_LOCK) {
+                INFINITY
+            } else {
+                self.soft(Resource::Memlock)
+            },
+        }
     }
 
     /// Replaces a limit by what `change` makes of it.

@@ -9,40 +9,61 @@
 //! changes that kicks every thread of the group, and each thread looks before it runs
 //! application code again.
 
+mod calls;
+mod clone;
+mod clone_calls;
 mod creds;
 mod current;
+mod exec;
+mod exec_creds;
+mod exit;
 mod fs_context;
 mod group;
+mod inspect;
 mod limits;
 pub mod own;
 mod pid;
+mod pidfd;
+mod reap;
+mod robust;
+pub(crate) mod run;
 mod session;
+mod session_calls;
 mod status;
 mod usage;
 mod user;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use platform::Interrupt;
-use syscalls::UserAddr;
+use platform::host::cpu_time::ThreadClock;
+use syscalls::abi::sched::CloneFlags;
+use syscalls::errno::EINVAL;
+use syscalls::{Errno, UserAddr};
 
 use crate::fd::FdTable;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, UtsNamespace};
 use crate::mm::Mm;
-use crate::signal::{SigSet, TaskSignals};
+use crate::signal::{SigSet, Signal, TaskSignals};
 use crate::sync::{Level, Slot};
 use crate::wait::Parker;
 
-pub use creds::{Capabilities, Credentials, UserIds};
+use clone::Vfork;
+pub use creds::{Capabilities, Credentials, SecureBits, UserIds};
 pub use current::Current;
 pub use fs_context::FsContext;
+pub(crate) use group::{GroupState, StopState};
 pub use group::{NewGroup, ThreadGroup};
 pub use limits::{INFINITY, Limits, NR_OPEN, Resource};
 pub use pid::{Pid, PidTable};
+pub(crate) use pid::{Process, Tree, Zombie};
 pub use session::{Session, Terminal};
+pub use session_calls::TtyAccess;
 pub use status::ExitStatus;
+pub(crate) use status::StopEvent;
 pub use usage::{NS_PER_TICK, Usage};
+use user::ThreadPlace;
 pub use user::{User, Users};
 
 /// A guest thread.
@@ -79,6 +100,18 @@ pub struct Task {
     sleeping: AtomicBool,
     /// Takes no more signals.
     exiting: AtomicBool,
+    /// Obeys a stop of its process.
+    pub(crate) stopped: AtomicBool,
+    /// vfork(2): whom to tell when the memory is no longer used.
+    vfork: Slot<Option<Arc<Vfork>>>,
+    /// prctl(PR_SET_PDEATHSIG); 0: none.
+    parent_death_signal: AtomicI32,
+    /// Its place in its user's count.
+    place: Slot<Option<Arc<ThreadPlace>>>,
+    /// Processor time of the host thread.
+    clock: OnceLock<ThreadClock>,
+    /// Host and NIS domain name, uts_namespaces(7).
+    pub uts: Slot<Arc<UtsNamespace>>,
     parker: Arc<Parker>,
     interrupt: Slot<Option<Arc<dyn Interrupt>>>,
 }
@@ -109,6 +142,8 @@ impl Task {
     /// A task that does not run yet and is in no table.
     #[must_use]
     pub fn new(new: NewTask) -> Arc<Self> {
+        let place = ThreadPlace::new(new.kernel.users.get(new.creds.uid.real));
+        let uts = new.kernel.uts.clone();
         Arc::new(Task {
             tid: AtomicI32::new(new.tid),
             kernel: new.kernel,
@@ -126,6 +161,12 @@ impl Task {
             in_application: AtomicBool::new(false),
             sleeping: AtomicBool::new(false),
             exiting: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            vfork: Slot::new(Level::Leaf, None),
+            parent_death_signal: AtomicI32::new(0),
+            place: Slot::new(Level::Leaf, Some(Arc::new(place))),
+            clock: OnceLock::new(),
+            uts: Slot::new(Level::Task, uts),
             parker: Arc::default(),
             interrupt: Slot::new(Level::Leaf, None),
         })
@@ -203,6 +244,67 @@ impl Task {
 
     pub(crate) fn set_exiting(&self) {
         self.exiting.store(true, Ordering::SeqCst);
+    }
+
+    /// What only the task's creator can give it.
+    fn inherit(&self, parent: &Task) {
+        self.uts.set(parent.uts.get());
+    }
+
+    /// Name spaces of its own, as clone(2) and unshare(2) ask for; permission was checked.
+    fn take_own_namespaces(&self, flags: CloneFlags) -> Result<(), Errno> {
+        if flags.contains(CloneFlags::NEWUTS) {
+            self.uts.set(Arc::new(self.uts.get().fork()));
+        }
+        if flags.contains(CloneFlags::NEWNS) {
+            return Err(EINVAL.why("no mount name spaces of one's own yet"));
+        }
+        Ok(())
+    }
+
+    /// prctl(PR_SET_PDEATHSIG).
+    pub(crate) fn parent_death_signal(&self) -> Option<Signal> {
+        Signal::new(self.parent_death_signal.load(Ordering::Relaxed)).ok()
+    }
+
+    pub(crate) fn set_parent_death_signal(&self, signal: Option<Signal>) {
+        let raw = signal.map_or(0, Signal::raw);
+        self.parent_death_signal.store(raw, Ordering::Relaxed);
+    }
+
+    /// The thread counts as its user's no longer.
+    fn forget_user(&self) {
+        self.place.set(None);
+    }
+
+    /// Replaces the credentials, and with another real user the account.
+    pub(crate) fn set_credentials(&self, creds: Credentials) {
+        let before = self.creds.set(Arc::new(creds.clone()));
+        if before.uid.real != creds.uid.real {
+            let user = self.kernel.users.get(creds.uid.real);
+            self.place.set(Some(Arc::new(ThreadPlace::new(user))));
+        }
+    }
+
+    pub(crate) fn set_tid(&self, tid: Pid) {
+        self.tid.store(tid, Ordering::Relaxed);
+    }
+
+    /// Says that the calling host thread is the task's.
+    fn start_clock(&self) {
+        // A task has one host thread.
+        let _ = self.clock.set(ThreadClock::of_this_thread());
+    }
+
+    /// What the thread has used so far.
+    pub fn usage(&self) -> Usage {
+        let ns = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let application = self.interrupt.get().map(|i| i.application_time());
+        Usage {
+            user_ns: application.map_or(0, ns),
+            system_ns: self.clock.get().map_or(0, |clock| ns(clock.now())),
+            ..Usage::default()
+        }
     }
 
     pub(crate) fn parker(&self) -> &Arc<Parker> {

@@ -1,29 +1,32 @@
 //! State that only the task's own thread uses.
 
-use syscalls::UserAddr;
-
+use super::ExitStatus;
+use crate::signal::{AltStack, SigSet};
 use crate::wait::RestartState;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OwnState {
-    /// sigaltstack(2): lowest address, bytes, `SS_*` flags.
+    /// sigaltstack(2).
     pub alt_stack: AltStack,
-    /// The mask to put back when rt_sigsuspend(2), ppoll(2) … is interrupted by a handler.
-    pub saved_mask: Option<u64>,
-    /// rseq(2): address, length, signature.
-    pub rseq: Option<(UserAddr, u32, u32)>,
+    /// The mask to put back when the call that runs has returned, or, if a handler runs
+    /// before that, when the handler has returned: rt_sigsuspend(2), ppoll(2) …
+    pub saved_mask: Option<SigSet>,
     /// How an interrupted wait goes on.
     pub restart: RestartState,
+    /// The thread has called exit(2), or cannot go on.
+    pub(crate) exit: Option<ExitStatus>,
+    /// What the processor said of the last fault; handlers find it in their frame.
+    pub(crate) fault: Fault,
 }
 
-/// sigaltstack(2).
+/// The processor's words for a fault, as a handler's `ucontext` has them.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct AltStack {
-    /// Lowest address.
-    pub base: UserAddr,
-    /// Bytes; 0 without one.
-    pub size: u64,
-    /// `SS_AUTODISARM`, `SS_DISABLE`.
-    pub flags: u32,
+pub(crate) struct Fault {
+    /// Number of the exception: 14 for page faults.
+    pub(crate) trapno: u64,
+    /// Error code of page faults.
+    pub(crate) err: u64,
+    /// Address of page faults.
+    pub(crate) cr2: u64,
 }

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use syscalls::Errno;
+use syscalls::errno::{EEXIST, EINVAL};
+
 use super::{ExitStatus, Task, ThreadGroup, Usage};
 use crate::sync::{Level, Mutex, MutexGuard};
 
@@ -92,10 +95,11 @@ impl PidTable {
         self.lock().last
     }
 
-    /// True once the process has ended.
-    pub fn is_zombie(&self, pid: Pid) -> bool {
+    /// True until the process has been waited for.
+    pub fn knows(&self, group: &Arc<ThreadGroup>) -> bool {
         let tree = self.lock();
-        tree.processes.get(&pid).is_none_or(|p| p.zombie.is_some())
+        let known = tree.processes.get(&group.pid);
+        known.is_some_and(|known| Arc::ptr_eq(&known.group, group))
     }
 }
 
@@ -108,10 +112,41 @@ impl Tree {
                 self.last + 1
             };
             let pid = self.last;
-            let in_use =
-                |p: &Process| p.group.pid == pid || p.group.pgid() == pid || p.group.sid() == pid;
-            if !self.tasks.contains_key(&pid) && !self.processes.values().any(in_use) {
+            if !self.is_used(pid) {
                 return pid;
+            }
+        }
+    }
+
+    /// A number that nobody has, `wanted` if that is given; `EEXIST`, `EINVAL`.
+    pub(crate) fn allocate_as(&mut self, wanted: Option<Pid>) -> Result<Pid, Errno> {
+        match wanted {
+            None => Ok(self.allocate()),
+            Some(pid) if !(1..MAX).contains(&pid) => Err(EINVAL),
+            Some(pid) if self.is_used(pid) => Err(EEXIST),
+            Some(pid) => Ok(pid),
+        }
+    }
+
+    fn is_used(&self, pid: Pid) -> bool {
+        let uses =
+            |p: &Process| p.group.pid == pid || p.group.pgid() == pid || p.group.sid() == pid;
+        self.tasks.contains_key(&pid) || self.processes.values().any(uses)
+    }
+
+    /// execve(2) by a thread, the only one left: it gets the number of its process.
+    pub(crate) fn make_leader(&mut self, task: &Arc<Task>) {
+        let (before, pid) = (task.tid(), task.group.pid);
+        if before == pid {
+            return;
+        }
+        self.tasks.remove(&before);
+        task.set_tid(pid);
+        self.tasks.insert(pid, task.clone());
+        task.group.set_leader(task);
+        for process in self.processes.values_mut() {
+            if process.parent == Some(pid) && process.parent_tid == before {
+                process.parent_tid = pid;
             }
         }
     }

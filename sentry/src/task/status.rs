@@ -1,6 +1,8 @@
 //! How a process or thread ended, and what else wait4(2) tells.
 
-use crate::signal::{ChildCode, Signal};
+use syscalls::abi::signal::{CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED};
+
+use crate::signal::Signal;
 
 /// How a process or thread ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +33,10 @@ impl ExitStatus {
 
     /// `si_code` and `si_status` of SIGCHLD.
     #[must_use]
-    pub(crate) fn to_child(self) -> (ChildCode, i32) {
+    pub(crate) fn to_child(self) -> (i32, i32) {
         match self {
-            ExitStatus::Exited(code) => (ChildCode::Exited, i32::from(code)),
-            ExitStatus::Killed(signal) => (ChildCode::Killed, signal.raw()),
+            ExitStatus::Exited(code) => (CLD_EXITED, i32::from(code)),
+            ExitStatus::Killed(signal) => (CLD_KILLED, signal.raw()),
         }
     }
 
@@ -65,10 +67,10 @@ impl StopEvent {
         }
     }
 
-    pub(crate) fn to_child(self) -> (ChildCode, i32) {
+    pub(crate) fn to_child(self) -> (i32, i32) {
         match self {
-            StopEvent::Stopped(signal) => (ChildCode::Stopped, signal.raw()),
-            StopEvent::Continued => (ChildCode::Continued, Signal::CONT.raw()),
+            StopEvent::Stopped(signal) => (CLD_STOPPED, signal.raw()),
+            StopEvent::Continued => (CLD_CONTINUED, Signal::CONT.raw()),
         }
     }
 }

@@ -39,6 +39,15 @@ impl Usage {
         self.faults = self.faults.saturating_add(other.faults);
     }
 
+    /// Application and kernel time in ticks of times(2).
+    #[must_use]
+    pub fn ticks(&self) -> (i64, i64) {
+        (
+            signed(self.user_ns / NS_PER_TICK),
+            signed(self.system_ns / NS_PER_TICK),
+        )
+    }
+
     /// For the guest.
     #[must_use]
     pub fn to_abi(&self) -> Rusage {

@@ -1,7 +1,7 @@
 //! What the processes of one user have together, for limits that hold per user.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use crate::sync::{Level, Mutex};
@@ -13,6 +13,23 @@ pub struct User {
     pub threads: AtomicU64,
     /// Queued signals, RLIMIT_SIGPENDING.
     pub queued_signals: AtomicU64,
+}
+
+/// A thread in its user's count.
+#[derive(Debug)]
+pub(super) struct ThreadPlace(Arc<User>);
+
+impl ThreadPlace {
+    pub(super) fn new(user: Arc<User>) -> Self {
+        user.threads.fetch_add(1, Ordering::Relaxed);
+        ThreadPlace(user)
+    }
+}
+
+impl Drop for ThreadPlace {
+    fn drop(&mut self) {
+        self.0.threads.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The accounts of all users that have tasks.

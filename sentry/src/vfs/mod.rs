@@ -28,7 +28,6 @@ mod namespace;
 pub mod notify;
 pub mod open;
 mod path;
-mod raise;
 mod remove;
 mod rename;
 pub mod seals;

@@ -176,11 +176,6 @@ impl Current {
             _ => Ok(attempt()?),
         }
     }
-
-    /// A signal for the calling thread.
-    pub(super) fn raise(&self, signal: Signal) {
-        super::raise::signal(self, signal);
-    }
 }
 
 fn may_wait(file: &File, flags: RwFlags) -> bool {

@@ -12,6 +12,7 @@ use bitflags::bitflags;
 pub use block::Deadline;
 pub(crate) use block::Parker;
 pub use queue::{Registration, WaitQueue, Wake};
+pub(crate) use restart::RESTART_SYSCALL;
 pub use restart::RestartState;
 
 bitflags! {

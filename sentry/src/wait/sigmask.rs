@@ -3,6 +3,7 @@
 use syscalls::errno::EINVAL;
 use syscalls::{Errno, Stop, UserPtr};
 
+use crate::signal::SigSet;
 use crate::task::Current;
 
 /// Bytes of a signal set, as these calls are told.
@@ -27,7 +28,9 @@ impl Current {
         mask: Option<u64>,
         wait: impl FnOnce(&mut Self) -> Result<R, Stop>,
     ) -> Result<R, Stop> {
-        let Some(_mask) = mask else { return wait(self) };
+        if let Some(mask) = mask {
+            self.set_blocked_during_call(SigSet::from_bits(mask));
+        }
         wait(self)
     }
 }

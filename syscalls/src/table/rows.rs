@@ -322,7 +322,6 @@ table! {
     served: PkeyMprotect = 329 "pkey_mprotect" { addr: UserAddr, len: u64, prot: ProtFlags, pkey: i32 };
     served: Statx = 332 "statx" { dirfd: Fd, pathname: UserCStr, flags: StatFlags, mask: StatxMask, statxbuf: UserPtr<fs::Statx> [filled] };
     served: IoPgetevents = 333 "io_pgetevents" { ctx_id: u64 [hex], min_nr: i64, nr: i64, events: UserPtr<IoEvent>, timeout: UserPtr<Timespec> [value], sigmask: UserPtr<SigsetArg> };
-    served: Rseq = 334 "rseq" { rseq: UserPtr<task::Rseq>, rseq_len: u32 [hex], flags: u32 [hex], sig: u32 [hex] };
     served: PidfdSendSignal = 424 "pidfd_send_signal" { pidfd: Fd, sig: i32 [signal], info: UserPtr<Siginfo>, flags: PidfdSignalFlags };
     served: PidfdOpen = 434 "pidfd_open" { pid: i32, flags: PidfdFlags };
     served: Clone3 = 435 "clone3" { cl_args: UserPtr<CloneArgs> [value], size: usize };
@@ -386,6 +385,7 @@ table! {
     refused: 300 "fanotify_init" => ENOSYS;
     refused: 301 "fanotify_mark" => ENOSYS;
     refused: 323 "userfaultfd" => ENOSYS;
+    refused: 334 "rseq" => ENOSYS;
     refused: 335 "uretprobe" => ENOSYS;
     refused: 425 "io_uring_setup" => ENOSYS;
     refused: 426 "io_uring_enter" => ENOSYS;

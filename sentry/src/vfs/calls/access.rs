@@ -6,19 +6,16 @@ use syscalls::abi::fs::{AccessFlags, AccessMode};
 use syscalls::errno::{EACCES, EROFS};
 use syscalls::{Fd, Run, SysResult, UserCStr, call};
 
-use crate::task::{Capabilities, Credentials, Current};
+use crate::task::{Capabilities, Credentials, Current, SecureBits};
 use crate::vfs::walk::Walking;
 use crate::vfs::{Access, FileKind, MountFlags, permit};
-
-/// SECBIT_NO_SETUID_FIXUP, capabilities(7).
-const NO_SETUID_FIXUP: u32 = 1 << 2;
 
 /// The credentials as a set-user-id program sees its caller's.
 fn as_real(creds: &Credentials) -> Credentials {
     let mut real = creds.clone();
     real.uid.fs = creds.uid.real;
     real.gid.fs = creds.gid.real;
-    if creds.securebits & NO_SETUID_FIXUP == 0 {
+    if !creds.securebits.contains(SecureBits::NO_SETUID_FIXUP) {
         real.effective = if creds.uid.real == 0 {
             creds.permitted
         } else {

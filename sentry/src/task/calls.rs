@@ -1,0 +1,38 @@
+//! What a task asks of its own numbers.
+
+use std::sync::atomic::Ordering;
+
+use syscalls::{Run, SysResult, call};
+
+use super::Current;
+
+/// A number as a result.
+pub(super) fn number(value: i32) -> SysResult {
+    Ok(u64::from(value.cast_unsigned()))
+}
+
+impl Run<Current> for call::Getpid {
+    fn run(self, task: &mut Current) -> SysResult {
+        number(task.group.pid)
+    }
+}
+
+impl Run<Current> for call::Gettid {
+    fn run(self, task: &mut Current) -> SysResult {
+        number(task.tid())
+    }
+}
+
+impl Run<Current> for call::Getppid {
+    fn run(self, task: &mut Current) -> SysResult {
+        number(task.group.parent_pid())
+    }
+}
+
+impl Run<Current> for call::SetTidAddress {
+    fn run(self, task: &mut Current) -> SysResult {
+        let addr = self.tidptr.addr().get();
+        task.clear_child_tid.store(addr, Ordering::Relaxed);
+        number(task.tid())
+    }
+}

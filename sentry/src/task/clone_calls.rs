@@ -1,0 +1,176 @@
+//! clone(2) in its several shapes, and unshare(2).
+
+use syscalls::abi::sched::{CloneArgs, CloneFlags};
+use syscalls::errno::{E2BIG, EINVAL};
+use syscalls::{Errno, Run, SysResult, UserAddr, UserPtr, call};
+use zerocopy::IntoBytes;
+
+use super::Current;
+use super::calls::number;
+use super::clone::{CloneRequest, check_namespaces};
+use crate::signal::Signal;
+
+impl Run<Current> for call::Fork {
+    fn run(self, task: &mut Current) -> SysResult {
+        let request = CloneRequest {
+            exit_signal: Some(Signal::CHLD),
+            ..CloneRequest::default()
+        };
+        number(task.clone_task(&request)?)
+    }
+}
+
+impl Run<Current> for call::Vfork {
+    fn run(self, task: &mut Current) -> SysResult {
+        let request = CloneRequest {
+            flags: CloneFlags::VM | CloneFlags::VFORK,
+            exit_signal: Some(Signal::CHLD),
+            ..CloneRequest::default()
+        };
+        number(task.clone_task(&request)?)
+    }
+}
+
+impl Run<Current> for call::Clone {
+    fn run(self, task: &mut Current) -> SysResult {
+        let (flags, signal) = self.flags.split();
+        // Both would store to the same place.
+        if flags.contains(CloneFlags::PIDFD | CloneFlags::PARENT_SETTID) {
+            return Err(EINVAL.into());
+        }
+        let request = CloneRequest {
+            flags,
+            // Linux ends such children without a signal.
+            exit_signal: Signal::new(i32::from(signal)).ok(),
+            stack: Some(self.stack.get()).filter(|&stack| stack != 0),
+            tls: self.tls,
+            parent_tid: Some(self.parent_tid).filter(|_| flags.contains(CloneFlags::PARENT_SETTID)),
+            child_tid: Some(self.child_tid),
+            pidfd: Some(self.parent_tid).filter(|_| flags.contains(CloneFlags::PIDFD)),
+            tid: None,
+        };
+        number(task.clone_task(&request)?)
+    }
+}
+
+impl Run<Current> for call::Clone3 {
+    fn run(self, task: &mut Current) -> SysResult {
+        let args = task.read_clone_args(self.cl_args, self.size)?;
+        let request = task.clone_request(&args)?;
+        number(task.clone_task(&request)?)
+    }
+}
+
+impl Current {
+    /// The structure, of whatever version: `EINVAL`, `E2BIG` for what is not known here.
+    fn read_clone_args(&self, at: UserPtr<CloneArgs>, size: usize) -> Result<CloneArgs, Errno> {
+        /// Bytes of the first version.
+        const FIRST: usize = 64;
+        /// Bytes that no version will have.
+        const TOO_MUCH: usize = 4096;
+        if size < FIRST {
+            return Err(EINVAL);
+        }
+        if size > TOO_MUCH {
+            return Err(E2BIG);
+        }
+        let mut bytes = vec![0; size];
+        self.mem().read_bytes(at.addr(), &mut bytes)?;
+        let mut args = CloneArgs::default();
+        let known = size_of::<CloneArgs>().min(size);
+        let (head, rest) = bytes.split_at(known);
+        if rest.iter().any(|&byte| byte != 0) {
+            return Err(E2BIG);
+        }
+        if let Some(target) = args.as_mut_bytes().get_mut(..known) {
+            target.copy_from_slice(head);
+        }
+        Ok(args)
+    }
+
+    fn clone_request(&self, args: &CloneArgs) -> Result<CloneRequest, Errno> {
+        let flags = CloneFlags::from_bits(args.flags).ok_or(EINVAL)?;
+        let detached = flags.contains(CloneFlags::DETACHED);
+        let signal = i32::try_from(args.exit_signal).map_err(|_| EINVAL)?;
+        let exit_signal = Signal::or_none(signal)?;
+        let owned = CloneFlags::THREAD | CloneFlags::PARENT;
+        if detached || (flags.intersects(owned) && exit_signal.is_some()) {
+            return Err(EINVAL);
+        }
+        if (args.stack == 0) != (args.stack_size == 0) {
+            return Err(EINVAL);
+        }
+        let pointer = |raw: u64, flag: CloneFlags| {
+            Some(UserPtr::new(UserAddr::new(raw))).filter(|_| flags.contains(flag))
+        };
+        let stack = args.stack.checked_add(args.stack_size).ok_or(EINVAL)?;
+        Ok(CloneRequest {
+            flags,
+            exit_signal,
+            stack: Some(stack).filter(|&stack| stack != 0),
+            tls: args.tls,
+            parent_tid: pointer(args.parent_tid, CloneFlags::PARENT_SETTID),
+            child_tid: Some(UserPtr::new(UserAddr::new(args.child_tid))),
+            pidfd: pointer(args.pidfd, CloneFlags::PIDFD),
+            tid: self.wanted_tid(args)?,
+        })
+    }
+
+    /// `set_tid`: a number in this pid name space, the only one.
+    fn wanted_tid(&self, args: &CloneArgs) -> Result<Option<super::Pid>, Errno> {
+        use super::Capabilities;
+        if args.set_tid_size == 0 && args.set_tid == 0 {
+            return Ok(None);
+        }
+        if args.set_tid_size != 1 || args.set_tid == 0 {
+            return Err(EINVAL);
+        }
+        let tid = self.mem().read(UserPtr::new(UserAddr::new(args.set_tid)))?;
+        let creds = self.creds.get();
+        let allowed =
+            creds.has(Capabilities::SYS_ADMIN) || creds.has(Capabilities::CHECKPOINT_RESTORE);
+        if !allowed {
+            return Err(syscalls::errno::EPERM);
+        }
+        Ok(Some(tid))
+    }
+}
+
+impl Run<Current> for call::Unshare {
+    fn run(self, task: &mut Current) -> SysResult {
+        let mut flags = self.flags;
+        let known = CloneFlags::THREAD
+            | CloneFlags::FS
+            | CloneFlags::SIGHAND
+            | CloneFlags::VM
+            | CloneFlags::FILES
+            | CloneFlags::SYSVSEM
+            | CloneFlags::NEWUSER
+            | CloneFlags::NEWNS
+            | CloneFlags::NEWUTS
+            | CloneFlags::NEWIPC
+            | CloneFlags::NEWNET
+            | CloneFlags::NEWPID
+            | CloneFlags::NEWCGROUP
+            | CloneFlags::NEWTIME;
+        if !known.contains(flags) {
+            return Err(EINVAL.into());
+        }
+        let alone = CloneFlags::THREAD | CloneFlags::SIGHAND | CloneFlags::VM;
+        if flags.intersects(alone) && task.group.thread_count() > 1 {
+            return Err(EINVAL.into());
+        }
+        check_namespaces(task, flags)?;
+        if flags.contains(CloneFlags::NEWNS) {
+            flags |= CloneFlags::FS;
+        }
+        if flags.contains(CloneFlags::FS) {
+            task.fs.set(task.fs.get().fork());
+        }
+        if flags.contains(CloneFlags::FILES) {
+            task.fds.set(task.fds.get().fork());
+        }
+        task.take_own_namespaces(flags)?;
+        Ok(0)
+    }
+}

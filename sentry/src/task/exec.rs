@@ -1,0 +1,211 @@
+//! Running another program, execve(2).
+
+use std::sync::Arc;
+
+use platform::{FpState, Regs};
+use syscalls::abi::fs::PathFlags;
+use syscalls::errno::{E2BIG, EAGAIN, EINVAL, ENOENT};
+use syscalls::{Errno, Fd, Restart, Run, Stop, SysResult, UserCStr, UserPtr, call};
+
+use super::exec_creds::ExecCredentials;
+use super::{Current, Resource};
+use crate::loader::{self, Image, Program};
+use crate::signal::{AltStack, Signal};
+use crate::vfs::{File, Walking};
+
+/// Longest single argument, bytes with its NUL.
+const MAX_STRING: usize = 128 << 10;
+/// What all arguments may take at least, and at most, bytes.
+const MIN_TOTAL: u64 = 128 << 10;
+const MAX_TOTAL: u64 = 6 << 20;
+
+impl Run<Current> for call::Execve {
+    fn run(self, task: &mut Current) -> SysResult {
+        let path = task.read_path(self.pathname)?;
+        let strings = task.read_arguments(self.argv, self.envp)?;
+        task.exec(Fd::CWD, &path, strings, PathFlags::empty())
+    }
+}
+
+impl Run<Current> for call::Execveat {
+    fn run(self, task: &mut Current) -> SysResult {
+        let known = PathFlags::EMPTY_PATH | PathFlags::SYMLINK_NOFOLLOW;
+        if !known.contains(self.flags) {
+            return Err(EINVAL.into());
+        }
+        let path = task.read_path(self.pathname)?;
+        let strings = task.read_arguments(self.argv, self.envp)?;
+        task.exec(self.dirfd, &path, strings, self.flags)
+    }
+}
+
+/// Arguments and environment.
+struct Strings {
+    argv: Vec<Vec<u8>>,
+    envp: Vec<Vec<u8>>,
+}
+
+impl Current {
+    fn read_arguments(
+        &self,
+        argv: UserPtr<UserCStr>,
+        envp: UserPtr<UserCStr>,
+    ) -> Result<Strings, Errno> {
+        let stack = self.group.limits.soft(Resource::Stack);
+        let mut left = (stack / 4).clamp(MIN_TOTAL, MAX_TOTAL);
+        let mut argv = self.read_strings(argv, &mut left)?;
+        let envp = self.read_strings(envp, &mut left)?;
+        // As Linux since 5.18: programs rely on a first argument.
+        if argv.is_empty() {
+            argv.push(Vec::new());
+        }
+        Ok(Strings { argv, envp })
+    }
+
+    /// The strings of a vector that NULL ends; NULL itself is an empty vector.
+    fn read_strings(
+        &self,
+        vector: UserPtr<UserCStr>,
+        left: &mut u64,
+    ) -> Result<Vec<Vec<u8>>, Errno> {
+        let mut strings = Vec::new();
+        if vector.is_null() {
+            return Ok(strings);
+        }
+        for index in 0.. {
+            let at = self.mem().read(vector.at(index)?)?;
+            if at.0.is_null() {
+                break;
+            }
+            let string = self.mem().read_cstr(at, MAX_STRING, E2BIG)?;
+            let size = string.len() as u64 + 1 + size_of::<UserCStr>() as u64;
+            *left = left.checked_sub(size).ok_or(E2BIG)?;
+            strings.push(string);
+        }
+        Ok(strings)
+    }
+
+    fn exec(&mut self, dirfd: Fd, path: &[u8], strings: Strings, flags: PathFlags) -> SysResult {
+        let mut how = Walking::FOLLOW;
+        if flags.contains(PathFlags::SYMLINK_NOFOLLOW) {
+            how -= Walking::FOLLOW;
+        }
+        if flags.contains(PathFlags::EMPTY_PATH) {
+            how |= Walking::EMPTY;
+        }
+        let file = self.open_program(self.walk_at(dirfd, path, how)?)?;
+        let relative = dirfd != Fd::CWD && path.first() != Some(&b'/');
+        let path_closes = relative && self.fds.get().entry(dirfd)?.close_on_exec;
+        let shown = match (relative, path.is_empty()) {
+            (false, _) => path.to_vec(),
+            (true, true) => format!("/dev/fd/{}", dirfd.0).into_bytes(),
+            (true, false) => [format!("/dev/fd/{}/", dirfd.0).as_bytes(), path].concat(),
+        };
+        let (image, creds) = self.load_program(file, shown, path_closes, strings)?;
+        self.become_sole()?;
+        self.commit(image, creds);
+        Err(Stop::Registers)
+    }
+
+    /// Makes the new memory. The caller's own state stays as it is.
+    fn load_program(
+        &self,
+        file: Arc<File>,
+        path: Vec<u8>,
+        path_closes: bool,
+        Strings { argv, envp }: Strings,
+    ) -> Result<(Image, ExecCredentials), Errno> {
+        let open = |path: &[u8]| {
+            if path.is_empty() {
+                return Err(ENOENT);
+            }
+            self.open_program(self.walk(path, Walking::FOLLOW)?)
+        };
+        let identity = |file: &Arc<File>| ExecCredentials::for_file(self, file).identity();
+        let program = Program {
+            file,
+            path,
+            path_closes,
+            argv,
+            envp,
+            limits: self.group.limits.to_mm(&self.creds.get()),
+            open: &open,
+            identity: &identity,
+        };
+        let image = loader::load(&self.kernel, program)?;
+        let creds = ExecCredentials::for_file(self, &image.file);
+        Ok((image, creds))
+    }
+
+    /// Ends all other threads of the process, and takes the number of the leader.
+    fn become_sole(&mut self) -> Result<(), Stop> {
+        {
+            let mut state = self.group.state();
+            if state.end.is_some() || state.sole.is_some() {
+                self.mark_work();
+                return Err(Stop::Restart(Restart::NoIntr));
+            }
+            state.sole = Some(self.tid());
+            for thread in &state.threads {
+                if thread.tid() != self.tid() {
+                    thread.kick();
+                }
+            }
+        }
+        self.block_until_killed(&self.group.thread_events, || {
+            if self.group.thread_count() == 1 {
+                Ok(())
+            } else {
+                Err(EAGAIN.into())
+            }
+        })?;
+        let mut tree = self.kernel.pids.lock();
+        let before = self.tid();
+        tree.make_leader(self.task());
+        let mut state = self.group.state();
+        state.sole = None;
+        state.leader_status = None;
+        if before != self.tid() {
+            log::debug!("thread {before} is now {}", self.tid());
+        }
+        Ok(())
+    }
+
+    /// From here on there is no way back.
+    fn commit(&mut self, image: Image, creds: ExecCredentials) {
+        super::robust::release(self);
+        let old = self.mem().clone();
+        super::exit::leave_memory(self.task(), &old);
+        self.context.release();
+        self.replace_mm(image.mm);
+        drop(old);
+        self.name.set(image.name.into());
+        self.group.set_program(image.file);
+        self.group
+            .handlers
+            .update(|handlers| *handlers = Arc::new(handlers.without_handlers()));
+        self.close_on_exec();
+        creds.commit(self);
+        self.group.set_executed();
+        self.group.set_exit_signal(Some(Signal::CHLD));
+        self.own.alt_stack = AltStack::default();
+        self.own.saved_mask = None;
+        self.regs = Regs::start(image.rip, image.rsp);
+        if self.context.set_fp_state(&FpState::initial()).is_err() {
+            // The next switch reports what is wrong.
+            log::debug!("thread {}: vector state not reset", self.tid());
+        }
+    }
+
+    fn close_on_exec(&self) {
+        let mut table = self.fds.get();
+        if Arc::strong_count(&table) > 2 {
+            table = table.fork();
+            self.fds.set(table.clone());
+        }
+        for entry in table.remove_where(|_, entry| entry.close_on_exec) {
+            // Nobody is left to hear of errors.
+            let _ = entry.file.ops.flush(&entry.file);
+        }
+    }
+}

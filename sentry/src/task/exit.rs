@@ -1,0 +1,321 @@
+//! How threads and processes end, exit(2) and exit_group(2).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use syscalls::abi::signal::{SigactionFlags, Siginfo};
+use syscalls::{Run, Stop, SysResult, UserAddr, UserPtr, call};
+
+use super::{Current, ExitStatus, Pid, Process, Task, Terminal, ThreadGroup, Tree, Usage, Zombie};
+use crate::fd::FdTable;
+use crate::kernel::Kernel;
+use crate::mm::{Mm, Sharing};
+use crate::signal::{Handler, Signal};
+use crate::wait::Ready;
+
+impl Run<Current> for call::Exit {
+    fn run(self, task: &mut Current) -> SysResult {
+        task.own.exit = Some(ExitStatus::of_code(self.status));
+        task.mark_work();
+        Err(Stop::Registers)
+    }
+}
+
+impl Run<Current> for call::ExitGroup {
+    fn run(self, task: &mut Current) -> SysResult {
+        task.group.kill(ExitStatus::of_code(self.status));
+        task.mark_work();
+        Err(Stop::Registers)
+    }
+}
+
+impl Current {
+    /// Ends the thread. Nothing of the guest runs on it any more.
+    pub(super) fn exit(mut self) {
+        let status = self.own.exit;
+        let task = self.task().clone();
+        let mm = self.mem().clone();
+        stop_taking_signals(&task);
+        super::robust::release(&mut self);
+        let usage = task.usage();
+        task.set_interrupt(None);
+        self.context.release();
+        drop(self);
+        leave(&task, mm, status, usage);
+    }
+}
+
+/// Ends a thread that never ran.
+pub(super) fn without_context(task: Arc<Task>, mm: Arc<Mm>) {
+    stop_taking_signals(&task);
+    leave(&task, mm, None, Usage::default());
+}
+
+/// Signals of the process that only this thread would have taken go to others.
+fn stop_taking_signals(task: &Arc<Task>) {
+    task.set_exiting();
+    let open = task.signals.blocked().complement();
+    task.group.hand_over_signals(open);
+}
+
+fn leave(task: &Arc<Task>, mm: Arc<Mm>, status: Option<ExitStatus>, usage: Usage) {
+    leave_memory(task, &mm);
+    drop(mm);
+    task.close_files();
+    let kernel = &task.kernel;
+    let ended = {
+        let mut tree = kernel.pids.lock();
+        let (last, stopped) = {
+            let mut state = task.group.state();
+            state.threads.retain(|other| !Arc::ptr_eq(other, task));
+            state.past_usage.add(&usage);
+            if task.tid() == task.group.pid {
+                state.leader_status = status;
+            }
+            (state.threads.is_empty(), state.finish_stop())
+        };
+        if last {
+            Some(end_process(kernel, &mut tree, &task.group))
+        } else {
+            tree.pass_on_children(task);
+            // The leader's number is the process's own until that is waited for.
+            if task.tid() != task.group.pid {
+                tree.remove_task(task.tid());
+            }
+            if let Some(event) = stopped {
+                kernel.tell_parent_of_stop(&tree, &task.group, event);
+            }
+            None
+        }
+    };
+    task.forget_user();
+    task.group.thread_events.notify(Ready::READABLE);
+    if let Some(terminal) = ended {
+        if let Some(terminal) = terminal {
+            terminal.hang_up();
+        }
+        task.group.exit_events.notify(Ready::READABLE);
+        kernel.process_ends.notify(Ready::READABLE);
+    }
+}
+
+/// What others that share the memory wait for: `clear_child_tid` and vfork(2).
+pub(super) fn leave_memory(task: &Task, mm: &Arc<Mm>) {
+    /// The task's own references to its memory.
+    const OWN_USES: usize = 2;
+    let clear = UserAddr::new(task.clear_child_tid.swap(0, Ordering::Relaxed));
+    // Linux too writes only if somebody else is left to look.
+    if !clear.is_null() && Arc::strong_count(mm) > OWN_USES {
+        let word = UserPtr::<i32>::new(clear);
+        if mm.write(word, &0).is_ok() {
+            let _ = crate::futex::wake(&task.kernel.futexes, mm, clear, Sharing::Shared, 1);
+        }
+    }
+    task.mm.set(None);
+    task.end_vfork();
+}
+
+impl Task {
+    /// Lets go of the open files; closes them if nobody else has them.
+    fn close_files(&self) {
+        let table = self.fds.set(Arc::new(FdTable::default()));
+        if let Some(table) = Arc::into_inner(table) {
+            for entry in table.remove_where(|_, _| true) {
+                // Nobody is left to hear of errors.
+                let _ = entry.file.ops.flush(&entry.file);
+            }
+        }
+    }
+}
+
+impl Tree {
+    /// A thread ends, its process does not: its children become another thread's.
+    fn pass_on_children(&mut self, task: &Task) {
+        let heir = {
+            let state = task.group.state();
+            state.threads.first().map_or(task.group.pid, |t| t.tid())
+        };
+        let tid = task.tid();
+        let Some(process) = self.process(task.group.pid) else {
+            return;
+        };
+        for child in process.children.clone() {
+            if let Some(child) = self.process_mut(child)
+                && child.parent_tid == tid
+            {
+                child.parent_tid = heir;
+                signal_parent_death(&child.group.clone());
+            }
+        }
+    }
+
+    /// Who takes over the children of `group`: the nearest ancestor that wants to, else
+    /// the first process; `None` if that is gone or ending itself.
+    fn reaper_for(&self, group: &ThreadGroup) -> Option<Pid> {
+        let lives = |process: &&Process| process.zombie.is_none();
+        let mut at = self.process(group.pid)?.parent;
+        while let Some(process) = at.and_then(|pid| self.process(pid)) {
+            if process.group.is_subreaper() && lives(&process) {
+                return Some(process.group.pid);
+            }
+            at = process.parent;
+        }
+        let init = self.init().and_then(|pid| self.process(pid));
+        let init = init.filter(lives)?.group.pid;
+        (init != group.pid).then_some(init)
+    }
+}
+
+/// prctl(PR_SET_PDEATHSIG): tells the threads that asked for it.
+fn signal_parent_death(group: &Arc<ThreadGroup>) {
+    for thread in group.threads() {
+        if let Some(signal) = thread.parent_death_signal() {
+            let info = Siginfo::kill(signal.raw(), syscalls::abi::signal::SI_USER, 0, 0);
+            let _ = thread.kernel.signal_task(&thread, &info);
+        }
+    }
+}
+
+/// The last thread of a process has ended. What comes back is the terminal that its
+/// session had, to be hung up outside the lock.
+fn end_process(
+    kernel: &Arc<Kernel>,
+    tree: &mut Tree,
+    group: &Arc<ThreadGroup>,
+) -> Option<Arc<dyn Terminal>> {
+    let (status, usage) = {
+        let mut state = group.state();
+        let status = state.end.or(state.leader_status);
+        let status = status.unwrap_or(ExitStatus::Exited(0));
+        state.end = Some(status);
+        let mut usage = state.past_usage;
+        usage.add(&state.child_usage);
+        (status, usage)
+    };
+    group.set_ended();
+    if tree.init() == Some(group.pid) {
+        // The sandbox ends with its first process.
+        for other in tree.processes() {
+            if other.group.pid != group.pid {
+                other.group.kill(ExitStatus::Killed(Signal::KILL));
+            }
+        }
+    }
+    if let Some(process) = tree.process_mut(group.pid) {
+        process.zombie = Some(Zombie { status, usage });
+    }
+    let terminal = leave_session(kernel, tree, group);
+    give_away_children(kernel, tree, group);
+    if tell_parent(kernel, tree, group) == Reaped::Yes {
+        tree.remove_process(group.pid);
+    }
+    terminal
+}
+
+fn give_away_children(kernel: &Arc<Kernel>, tree: &mut Tree, group: &Arc<ThreadGroup>) {
+    let Some(process) = tree.process_mut(group.pid) else {
+        return;
+    };
+    let children = std::mem::take(&mut process.children);
+    let reaper = tree.reaper_for(group);
+    let reaper_tid = reaper.and_then(|pid| {
+        let group = &tree.process(pid)?.group;
+        Some(group.state().threads.first().map_or(pid, |t| t.tid()))
+    });
+    for &pid in &children {
+        let Some(child) = tree.process_mut(pid) else {
+            continue;
+        };
+        child.parent = reaper;
+        child.parent_tid = reaper_tid.unwrap_or(0);
+        child.group.set_parent_pid(reaper.unwrap_or(0));
+        child.group.set_exit_signal(Some(Signal::CHLD));
+        let (child, ended) = (child.group.clone(), child.zombie.is_some());
+        if let Some(reaper) = reaper.and_then(|pid| tree.process_mut(pid)) {
+            reaper.children.push(pid);
+        }
+        if ended {
+            if tell_parent(kernel, tree, &child) == Reaped::Yes {
+                tree.remove_process(pid);
+            }
+        } else {
+            signal_parent_death(&child);
+            // It may have been the last that kept its process group from being orphaned.
+            let pgid = child.pgid();
+            let apart = pgid != group.pgid() && child.sid() == group.sid();
+            if apart && tree.is_orphaned_group(pgid, None) && tree.has_stopped_member(pgid) {
+                wake_orphaned(kernel, tree, pgid);
+            }
+        }
+    }
+}
+
+/// The end of a process may orphan its own process group; the end of a session's leader
+/// takes the terminal from the session.
+fn leave_session(
+    kernel: &Arc<Kernel>,
+    tree: &Tree,
+    group: &Arc<ThreadGroup>,
+) -> Option<Arc<dyn Terminal>> {
+    let session = group.session.get();
+    let terminal = session.terminal().filter(|_| session.sid == group.pid);
+    if terminal.is_some() {
+        let foreground = session.foreground();
+        session.set_terminal(None, 0);
+        wake_orphaned(kernel, tree, foreground);
+    }
+    let pgid = group.pgid();
+    let parent = tree
+        .process(group.pid)
+        .and_then(|p| tree.process(p.parent?));
+    let held = parent
+        .is_some_and(|parent| parent.group.pgid() != pgid && parent.group.sid() == session.sid);
+    if held && tree.is_orphaned_group(pgid, Some(group.pid)) && tree.has_stopped_member(pgid) {
+        wake_orphaned(kernel, tree, pgid);
+    }
+    terminal
+}
+
+/// SIGHUP and SIGCONT for a process group that nobody controls any more.
+fn wake_orphaned(kernel: &Arc<Kernel>, tree: &Tree, pgid: Pid) {
+    for member in tree.process_group(pgid) {
+        for signal in [Signal::HUP, Signal::CONT] {
+            let info = Siginfo::kernel(signal.raw());
+            let _ = kernel.signal_process_within(tree, &member.group, &info);
+        }
+    }
+}
+
+/// Whether a process that ended goes at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reaped {
+    Yes,
+    No,
+}
+
+/// Tells the parent of the end, unless it does not want to know; then nobody waits for
+/// the process, and it goes at once.
+fn tell_parent(kernel: &Arc<Kernel>, tree: &Tree, group: &Arc<ThreadGroup>) -> Reaped {
+    let Some(process) = tree.process(group.pid) else {
+        return Reaped::No;
+    };
+    let Some(parent) = process.parent.and_then(|pid| tree.process(pid)) else {
+        return Reaped::Yes;
+    };
+    let (parent, zombie) = (parent.group.clone(), process.zombie);
+    let signal = group.exit_signal();
+    let action = parent.handlers.get().get(Signal::CHLD);
+    let unwanted = signal == Some(Signal::CHLD)
+        && (action.handler == Handler::Ignore || action.flags.contains(SigactionFlags::NOCLDWAIT));
+    let silent = signal == Some(Signal::CHLD) && action.handler == Handler::Ignore;
+    if let (Some(signal), Some(zombie), false) = (signal, zombie, silent) {
+        let uid = group.leader().map_or(0, |task| task.creds.get().uid.real);
+        let (code, status) = zombie.status.to_child();
+        let (user, system) = zombie.usage.ticks();
+        let mut info = Siginfo::child(code, group.pid, uid, status, user, system);
+        info.signo = signal.raw();
+        let _ = kernel.signal_process_within(tree, &parent, &info);
+    }
+    parent.notify_child_event();
+    if unwanted { Reaped::Yes } else { Reaped::No }
+}

@@ -1,5 +1,8 @@
 //! A system call's way: decode, trace, run, result.
 
+use std::sync::Arc;
+
+use syscalls::trace::Line;
 use syscalls::{Call, Errno, Restart, Stop, SysResult, TraceMem, UserAddr};
 
 use crate::mm::Mm;
@@ -39,79 +42,29 @@ fn run(task: &mut Current, call: Result<Call, Errno>) -> SysResult {
     call?.run(task)
 }
 
-/// Runs the call and writes a line about it: after it returned, so that results in guest
-/// memory are shown; for calls that do not return or change memory, before.
+/// Runs the call and writes a line about it: once it has returned, or before if it does
+/// not return.
 fn traced(task: &mut Current, call: Result<Call, Errno>) -> SysResult {
     let tid = task.tid();
-    let show = |task: &Current| {
-        let mut line = String::new();
-        let shown = match &call {
-            Ok(call) => call.show(&mut line, &Peek(task.mem())),
-            Err(_) => std::fmt::Write::write_fmt(
-                &mut line,
-                format_args!("syscall_{}()", task.regs.orig_rax),
-            ),
-        };
-        // Writing to a String does not fail.
-        let _ = shown;
-        line
+    let mem = Peek(task.mem().clone());
+    let line = match &call {
+        Ok(call) => Line::enter(call, &mem),
+        Err(_) => Line::enter_raw(task.regs.orig_rax, &task.regs.syscall_args(), &mem),
     };
-    let early = match call {
-        Ok(Call::Execve(_) | Call::Execveat(_)) => Some(show(task)),
-        Ok(Call::Exit(_) | Call::ExitGroup(_)) => {
-            log::info!(target: "strace", "{tid} {} = ?", show(task));
-            return run(task, call);
-        }
-        _ => None,
-    };
-    let result = run(task, call);
-    let line = early.unwrap_or_else(|| show(task));
-    match result {
-        Ok(value) => log::info!(target: "strace", "{tid} {line} = {}", Value(value)),
-        Err(Stop::Errno(errno)) => log::info!(
-            target: "strace",
-            "{tid} {line} = -1 {} ({errno})",
-            errno.name()
-        ),
-        Err(Stop::Restart(restart)) => {
-            log::info!(target: "strace", "{tid} {line} = ? ({restart:?}, to be restarted)");
-        }
-        Err(Stop::Registers) => log::info!(target: "strace", "{tid} {line} = 0"),
+    if matches!(call, Ok(Call::Exit(_) | Call::ExitGroup(_))) {
+        log::info!(target: "strace", "{tid} {}", line.unfinished());
+        return run(task, call);
     }
+    let result = run(task, call);
+    log::info!(target: "strace", "{tid} {}", line.leave(&result));
     result
 }
 
-/// A result: small ones in decimal, addresses in hexadecimal.
-struct Value(u64);
-
-impl std::fmt::Display for Value {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0 < 1 << 32 {
-            write!(f, "{}", self.0)
-        } else {
-            write!(f, "{:#x}", self.0)
-        }
-    }
-}
-
 /// Guest memory for a trace.
-struct Peek<'a>(&'a Mm);
+struct Peek(Arc<Mm>);
 
-impl TraceMem for Peek<'_> {
+impl TraceMem for Peek {
     fn peek(&self, addr: UserAddr, buf: &mut [u8]) -> usize {
-        let mut done = 0;
-        while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            let Ok(at) = addr.add(done as u64) else { break };
-            let in_page = usize::try_from(syscalls::PAGE_SIZE - at.page_offset()).unwrap_or(1);
-            let len = rest.len().min(in_page);
-            let Some(piece) = rest.get_mut(..len) else {
-                break;
-            };
-            if self.0.read_bytes(at, piece).is_err() {
-                break;
-            }
-            done += len;
-        }
-        done
+        self.0.read_partial(addr, buf)
     }
 }

@@ -128,7 +128,7 @@ fn set_status(task: &Current, fd: Fd, file: &Arc<File>, status: OpenMode) -> Res
         }
     }
     file.set_status(status);
-    crate::vfs::sigio::update(file, fd);
+    crate::vfs::sigio::update(task, file, fd);
     Ok(())
 }
 

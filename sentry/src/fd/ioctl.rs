@@ -26,7 +26,7 @@ fn set_flag(
     mode.set(flag, on != 0);
     file.set_status(mode);
     if flag == OpenMode::ASYNC {
-        crate::vfs::sigio::update(file, fd);
+        crate::vfs::sigio::update(task, file, fd);
     }
     Ok(())
 }

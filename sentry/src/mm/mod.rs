@@ -115,11 +115,6 @@ impl Mm {
         self.id
     }
 
-    /// A copy for a child: the same contents, each side's changes its own.
-    pub fn fork(&self) -> Result<Arc<Self>, Errno> {
-        Err(ENOMEM)
-    }
-
     /// The platform's side of it.
     #[must_use]
     pub fn space(&self) -> &Arc<dyn AddressSpace> {

@@ -177,14 +177,15 @@ impl Current {
         let old = self.mem().clone();
         super::exit::leave_memory(self.task(), &old);
         self.context.release();
+        image.mm.set_exe(Some(image.file));
         self.replace_mm(image.mm);
         drop(old);
         self.name.set(image.name.into());
-        self.group.set_program(image.file);
         self.group
             .handlers
             .update(|handlers| *handlers = Arc::new(handlers.without_handlers()));
         self.close_on_exec();
+        self.group.timers.on_exec();
         creds.commit(self);
         self.group.set_executed();
         self.group.set_exit_signal(Some(Signal::CHLD));
@@ -203,9 +204,6 @@ impl Current {
             table = table.fork();
             self.fds.set(table.clone());
         }
-        for entry in table.remove_where(|_, entry| entry.close_on_exec) {
-            // Nobody is left to hear of errors.
-            let _ = entry.file.ops.flush(&entry.file);
-        }
+        table.close_where(|_, entry| entry.close_on_exec);
     }
 }

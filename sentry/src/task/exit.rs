@@ -7,7 +7,6 @@ use syscalls::abi::signal::{SigactionFlags, Siginfo};
 use syscalls::{Run, Stop, SysResult, UserAddr, UserPtr, call};
 
 use super::{Current, ExitStatus, Pid, Process, Task, Terminal, ThreadGroup, Tree, Usage, Zombie};
-use crate::fd::FdTable;
 use crate::kernel::Kernel;
 use crate::mm::{Mm, Sharing};
 use crate::signal::{Handler, Signal};
@@ -61,7 +60,8 @@ fn stop_taking_signals(task: &Arc<Task>) {
 fn leave(task: &Arc<Task>, mm: Arc<Mm>, status: Option<ExitStatus>, usage: Usage) {
     leave_memory(task, &mm);
     drop(mm);
-    task.close_files();
+    // The last that has the table closes what is open.
+    drop(task.fds.set(Arc::default()));
     let kernel = &task.kernel;
     let ended = {
         let mut tree = kernel.pids.lock();
@@ -91,6 +91,7 @@ fn leave(task: &Arc<Task>, mm: Arc<Mm>, status: Option<ExitStatus>, usage: Usage
     task.forget_user();
     task.group.thread_events.notify(Ready::READABLE);
     if let Some(terminal) = ended {
+        task.group.timers.on_exit();
         if let Some(terminal) = terminal {
             terminal.hang_up();
         }
@@ -113,19 +114,6 @@ pub(super) fn leave_memory(task: &Task, mm: &Arc<Mm>) {
     }
     task.mm.set(None);
     task.end_vfork();
-}
-
-impl Task {
-    /// Lets go of the open files; closes them if nobody else has them.
-    fn close_files(&self) {
-        let table = self.fds.set(Arc::new(FdTable::default()));
-        if let Some(table) = Arc::into_inner(table) {
-            for entry in table.remove_where(|_, _| true) {
-                // Nobody is left to hear of errors.
-                let _ = entry.file.ops.flush(&entry.file);
-            }
-        }
-    }
 }
 
 impl Tree {

@@ -8,7 +8,6 @@ use super::{ExitStatus, Limits, Pid, Session, Task, Usage};
 use crate::signal::{GroupSignals, Signal, SignalHandlers};
 use crate::sync::{Level, Mutex, MutexGuard, Slot};
 use crate::time::ProcessTimers;
-use crate::vfs::File;
 use crate::wait::{Ready, WaitQueue};
 
 /// A process.
@@ -32,8 +31,6 @@ pub struct ThreadGroup {
     /// setitimer(2), timer_create(2).
     pub timers: ProcessTimers,
     leader: Slot<Weak<Task>>,
-    /// The program's file, /proc/PID/exe.
-    program: Slot<Option<Arc<File>>>,
     /// Others of the same user may look into it, prctl(PR_SET_DUMPABLE).
     dumpable: AtomicBool,
     ended: AtomicBool,
@@ -114,7 +111,6 @@ impl ThreadGroup {
             start_time: crate::time::now_monotonic(),
             timers: ProcessTimers::default(),
             leader: Slot::new(Level::Leaf, Weak::new()),
-            program: Slot::new(Level::Leaf, None),
             dumpable: AtomicBool::new(true),
             ended: AtomicBool::new(false),
             pgid: AtomicI32::new(new.pgid),
@@ -182,17 +178,7 @@ impl ThreadGroup {
 
     /// What a child has of its parent.
     pub(crate) fn inherit(&self, parent: &ThreadGroup) {
-        self.program.set(parent.program());
         self.set_dumpable(parent.is_dumpable());
-    }
-
-    /// The file of its program: /proc/PID/exe.
-    pub fn program(&self) -> Option<Arc<File>> {
-        self.program.get()
-    }
-
-    pub(crate) fn set_program(&self, file: Arc<File>) {
-        self.program.set(Some(file));
     }
 
     /// prctl(PR_GET_DUMPABLE).

@@ -6,7 +6,8 @@ use syscalls::Errno;
 use syscalls::abi::signal::Siginfo;
 
 use crate::kernel::Kernel;
-use crate::task::ThreadGroup;
+use crate::signal::Source;
+use crate::task::{Task, ThreadGroup};
 
 /// Sends `info` to a process, if it still exists.
 pub(super) fn signal(
@@ -15,38 +16,29 @@ pub(super) fn signal(
     info: &Siginfo,
 ) -> Result<(), Errno> {
     match (kernel.upgrade(), group.upgrade()) {
-        (Some(_), Some(group)) => {
-            log::warn!(
-                "process {}: signal {} of a timer is not sent yet",
-                group.pid,
-                info.signo
-            );
-            Ok(())
-        }
+        (Some(kernel), Some(group)) => kernel.signal_process(&group, info, Source::Inside),
         _ => Ok(()),
     }
 }
 
 /// Weak references to a task's kernel and process.
-pub(super) fn weak(task: &crate::task::Task) -> (Weak<Kernel>, Weak<ThreadGroup>) {
+pub(super) fn weak(task: &Task) -> (Weak<Kernel>, Weak<ThreadGroup>) {
     (Arc::downgrade(&task.kernel), Arc::downgrade(&task.group))
 }
 
 /// Processor time of a process, nanoseconds: in application code, and in all.
-pub(super) fn process(_group: &ThreadGroup) -> (u64, u64) {
-    (0, 0)
+pub(super) fn process(group: &ThreadGroup) -> (u64, u64) {
+    let usage = group.usage();
+    (usage.user_ns, usage.user_ns.saturating_add(usage.system_ns))
 }
 
 /// Processor time of a thread, nanoseconds.
-pub(super) fn thread(_task: &crate::task::Task) -> u64 {
-    0
+pub(super) fn thread(task: &Task) -> u64 {
+    let usage = task.usage();
+    usage.user_ns.saturating_add(usage.system_ns)
 }
 
 /// Sends `info` to one thread.
-pub(super) fn signal_thread(task: &crate::task::Task, info: &Siginfo) -> Result<(), Errno> {
-    signal(
-        &Arc::downgrade(&task.kernel),
-        &Arc::downgrade(&task.group),
-        info,
-    )
+pub(super) fn signal_thread(task: &Arc<Task>, info: &Siginfo) -> Result<(), Errno> {
+    task.kernel.signal_task(task, info)
 }

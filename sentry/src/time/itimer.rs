@@ -10,7 +10,9 @@ use super::account;
 use super::process::ProcessTimers;
 use super::timer::{Monotonic, Setting, Strike, TimeSource, Timer};
 use crate::kernel::Kernel;
-use crate::signal::{Signal, info};
+use syscalls::abi::signal::Siginfo;
+
+use crate::signal::Signal;
 use crate::task::{Current, ThreadGroup};
 
 /// Which of a process's three interval timers.
@@ -65,7 +67,7 @@ struct SendSignal(Weak<Kernel>, Weak<ThreadGroup>, Signal);
 impl Strike for SendSignal {
     fn strike(&self, _: u64) {
         // A standard signal that is pending already swallows this one.
-        let _ = account::signal(&self.0, &self.1, &info::from_kernel(self.2));
+        let _ = account::signal(&self.0, &self.1, &Siginfo::kernel(self.2.raw()));
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use syscalls::abi::signal as abi;
-use syscalls::abi::signal::Sigevent;
+use syscalls::abi::signal::{Sigevent, Siginfo};
 use syscalls::abi::time::{Itimerspec, TimerFlags};
 use syscalls::errno::EINVAL;
 use syscalls::{Errno, Run, SysResult, call};
@@ -14,7 +14,7 @@ use super::calls::{ns, timespec_ns};
 use super::clock::Clock;
 use super::timer::{Setting, Strike, Timer};
 use crate::kernel::Kernel;
-use crate::signal::{Signal, info};
+use crate::signal::Signal;
 use crate::task::{Current, Task, ThreadGroup};
 
 /// Whom a timer tells.
@@ -61,7 +61,7 @@ impl Strike for Arc<Notify> {
         let overrun = (self.missed.swap(0, Ordering::Relaxed) + count - 1).min(OVERRUN_MAX);
         self.overrun.store(overrun, Ordering::Relaxed);
         let overrun = i32::try_from(overrun).unwrap_or(i32::MAX);
-        let info = info::timer(self.signal, self.id, overrun, self.value);
+        let info = Siginfo::timer(self.signal.raw(), self.id, overrun, self.value);
         let sent = match &self.target {
             Target::Nobody => Ok(()),
             Target::Process(kernel, group) => account::signal(kernel, group, &info),

@@ -28,6 +28,7 @@ mod namespace;
 pub mod notify;
 pub mod open;
 mod path;
+mod raise;
 mod remove;
 mod rename;
 pub mod seals;

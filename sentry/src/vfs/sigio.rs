@@ -5,27 +5,33 @@ use std::sync::{Arc, Weak};
 use syscalls::Fd;
 
 use super::{File, OpenMode, raise};
+use crate::kernel::Kernel;
+use crate::task::{Credentials, Task};
 use crate::wait::{Ready, Wake};
 
 /// Tells the owner of a file.
 struct Teller {
+    kernel: Weak<Kernel>,
+    creds: Arc<Credentials>,
     file: Weak<File>,
     fd: Fd,
 }
 
 impl Wake for Teller {
     fn wake(&self, ready: Ready) {
-        if let Some(file) = self.file.upgrade() {
-            raise::io(&file, self.fd, ready);
+        if let (Some(kernel), Some(file)) = (self.kernel.upgrade(), self.file.upgrade()) {
+            raise::io(&kernel, &self.creds, &file, self.fd, ready);
         }
     }
 }
 
-/// O_ASYNC of `file` may have changed through the descriptor `fd`.
-pub(crate) fn update(file: &Arc<File>, fd: Fd) {
+/// `task` may have changed O_ASYNC of `file` through the descriptor `fd`.
+pub(crate) fn update(task: &Task, file: &Arc<File>, fd: Fd) {
     let wanted = file.mode().contains(OpenMode::ASYNC);
     let registration = file.ops.wait_queue().filter(|_| wanted).map(|queue| {
         let teller = Teller {
+            kernel: Arc::downgrade(&task.kernel),
+            creds: task.creds.get(),
             file: Arc::downgrade(file),
             fd,
         };

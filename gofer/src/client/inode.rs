@@ -143,8 +143,8 @@ impl Client {
 
     /// Opens a regular file or directory for data; the server keeps the descriptor with
     /// the inode, one for all users of the handle. May be called again, for more access
-    /// too: reads then see what is written. `ENXIO` for other types, which live in the
-    /// Sentry; `EISDIR` for writing to a directory.
+    /// too: reads then see what is written. Opens are counted, see [`Self::close`].
+    /// `ENXIO` for other types, which live in the Sentry; `EISDIR` for writing to a directory.
     pub fn open(&self, handle: Handle, access: Access) -> Result<(), Errno> {
         let access = match access {
             Access::Read => 1,
@@ -159,7 +159,8 @@ impl Client {
         self.exchange.call(&request, &[]).map(|_| ())
     }
 
-    /// Lets the server close what [`Self::open`] opened. The handle stays valid.
+    /// Undoes one [`Self::open`], or that a file was made open. With the last one the server
+    /// closes the descriptor. The handle stays valid; forgetting it closes too.
     pub fn close(&self, handle: Handle) -> Result<(), Errno> {
         self.exchange
             .call(&request::Close { handle }, &[])

@@ -27,6 +27,8 @@ pub(super) struct Node {
 /// What the client has opened, and the descriptors for it, which may be closed in between.
 #[derive(Default)]
 pub(super) struct Data {
+    /// Opens that were not closed yet.
+    opens: u32,
     reads: bool,
     writes: bool,
     reader: Option<Arc<OwnedFd>>,
@@ -50,6 +52,7 @@ impl Node {
     pub(super) fn with_file(path: OwnedFd, tree: u32, file: OwnedFd) -> Self {
         let file = Arc::new(file);
         let data = Data {
+            opens: 1,
             reads: true,
             writes: true,
             reader: Some(Arc::clone(&file)),
@@ -93,24 +96,27 @@ impl Node {
         }
         let mut data = self.data.lock();
         if access.writes() && data.writer.is_none() {
-            self.open_writer(&mut data)?;
-        }
-        if access.writes() && access.reads() && !data.reads {
-            return Err(EACCES);
+            self.open_writer(&mut data, access)?;
         }
         if access.reads() && data.reader.is_none() && !self.sealed {
             data.reader = Some(Arc::new(self.open_as(OFlags::RDONLY)?));
             data.dir_pos = 0;
         }
+        data.opens = data.opens.saturating_add(1);
         data.reads |= access.reads();
         data.writes |= access.writes();
         Ok(())
     }
 
-    /// Closes for the client.
+    /// Undoes one [`Self::open`]; the last one closes.
     pub(super) fn close(&self) {
-        let closed = std::mem::take(&mut *self.data.lock());
-        drop(closed);
+        let mut data = self.data.lock();
+        data.opens = data.opens.saturating_sub(1);
+        if data.opens == 0 {
+            let closed = std::mem::take(&mut *data);
+            drop(data);
+            drop(closed);
+        }
     }
 
     /// The descriptor to read data from; `EBADF` if the client has not opened it.
@@ -141,12 +147,12 @@ impl Node {
         if !data.writes {
             return Err(EBADF);
         }
-        self.open_writer(&mut data)
+        self.open_writer(&mut data, Access::Write)
     }
 
     /// Opens for writing; for reading too where the host lets it, so that a page cache can
     /// fill pages of which only a part is written.
-    fn open_writer(&self, data: &mut Data) -> Result<Arc<OwnedFd>, Errno> {
+    fn open_writer(&self, data: &mut Data, access: Access) -> Result<Arc<OwnedFd>, Errno> {
         let file = match self.open_as(OFlags::RDWR) {
             Ok(file) => {
                 let file = Arc::new(file);
@@ -156,7 +162,7 @@ impl Node {
                 data.reads = true;
                 file
             }
-            Err(EACCES) => Arc::new(self.open_as(OFlags::WRONLY)?),
+            Err(EACCES) if access == Access::Write => Arc::new(self.open_as(OFlags::WRONLY)?),
             Err(errno) => return Err(errno),
         };
         data.writer = Some(Arc::clone(&file));

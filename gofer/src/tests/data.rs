@@ -40,6 +40,9 @@ fn segments_of_a_file_arrive() {
     assert_eq!(c.read_into(file, &[segment(20_000, 0, 10)]).unwrap(), 0);
     assert_eq!(c.read_into(file, &[]).unwrap(), 0);
     assert_eq!(c.write_from(file, &[segment(0, 0, 1)]), Err(EBADF));
+    c.open(file, Access::Read).unwrap();
+    c.close(file).unwrap();
+    assert_eq!(c.read_into(file, &parts).unwrap(), 10_000, "opened twice");
     c.close(file).unwrap();
     assert_eq!(c.read_into(file, &parts), Err(EBADF));
     rig.finish();

@@ -3,6 +3,7 @@
 mod names;
 mod open;
 mod paths;
+mod speed;
 
 use std::sync::Arc;
 

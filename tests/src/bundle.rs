@@ -88,6 +88,7 @@ pub fn config(process: &Process) -> Value {
         "linux": {
             "namespaces": [
                 { "type": "pid" }, { "type": "ipc" }, { "type": "uts" }, { "type": "mount" },
+                { "type": "network" },
             ],
         },
     })

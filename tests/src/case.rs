@@ -27,7 +27,7 @@ impl Program {
         let args: &[&str] = match self {
             Program::Bash(script) => &["/bin/bash", "-c", script],
             Program::Sh(script) => &["/bin/sh", "-c", script],
-            Program::Python(program) => &["/usr/bin/python3", "-c", program],
+            Program::Python(program) => &["/usr/bin/python3", "-u", "-c", program],
             Program::Perl(program) => &["/usr/bin/perl", "-e", program],
             Program::Args(args) => args,
         };
@@ -53,6 +53,8 @@ pub struct Case {
     pub stderr_compared: bool,
     /// What is blurred on both sides before comparing.
     pub normalise: &'static [Normalise],
+    /// The exit status it has natively: a row whose script is broken must not pass.
+    pub exits: i32,
     /// When a run counts as hung. A guard, never a measurement.
     pub guard: Duration,
 }
@@ -67,6 +69,7 @@ impl Case {
             user: 0,
             stderr_compared: true,
             normalise: &[],
+            exits: 0,
             guard: Duration::from_secs(120),
         }
     }
@@ -119,6 +122,13 @@ impl Case {
     #[must_use]
     pub const fn ignore_stderr(mut self) -> Self {
         self.stderr_compared = false;
+        self
+    }
+
+    /// The same, ending natively with this status.
+    #[must_use]
+    pub const fn exits(mut self, status: i32) -> Self {
+        self.exits = status;
         self
     }
 

@@ -62,6 +62,7 @@ fn row(name: String, binary: &Path, place: &str) -> Row {
             user: 0,
         },
         stdin: Vec::new(),
+        exits: 0,
         guard: Duration::from_secs(60),
     };
     Row::new(name, job, Judge::Sections)

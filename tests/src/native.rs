@@ -2,10 +2,11 @@
 //!
 //! Two steps, as a new pid namespace only holds children: [`launch`] enters the namespaces and
 //! starts this program again, which becomes pid 1 there and calls [`become_init`]: mounts,
-//! devices, root, credentials, exec. No network namespace: the loopback of a new one is down.
+//! devices, root, credentials, exec.
 
 use std::fs;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -17,6 +18,9 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket,
+};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod, umask};
 use nix::unistd::{Gid, Uid, pivot_root, setgroups, sethostname, setresgid, setresuid, setsid};
 use oci_spec::runtime::{Capabilities, Mount, PosixRlimitType, Process, Spec};
@@ -52,7 +56,8 @@ pub fn launch(bundle: &Path) -> Result<i32, Failed> {
     let namespaces = CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWPID
         | CloneFlags::CLONE_NEWIPC
-        | CloneFlags::CLONE_NEWUTS;
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWNET;
     unshare(namespaces).doing("new namespaces")?;
     let me = std::env::current_exe().doing("own path")?;
     let status = Command::new(&me)
@@ -90,8 +95,39 @@ fn apply(bundle: &Path) -> Result<std::convert::Infallible, Failed> {
     if let Some(name) = spec.hostname() {
         sethostname(name).doing("host name")?;
     }
+    loopback_up().doing("loopback")?;
     enter_root(&root, spec.mounts().as_deref().unwrap_or_default())?;
     Err(execute(&process)?)
+}
+
+/// Sets the flag IFF_UP of the interface with index 1, which every namespace is born with;
+/// rtnetlink(7), `RTM_NEWLINK`.
+fn loopback_up() -> nix::Result<()> {
+    const MESSAGE: [u32; 8] = [
+        32,                 // length of the whole
+        16 | (1 | 4) << 16, // RTM_NEWLINK; NLM_F_REQUEST | NLM_F_ACK
+        1,                  // sequence number
+        0,                  // port
+        0,                  // struct ifinfomsg: family and type
+        1,                  // interface index
+        1,                  // flags: IFF_UP
+        1,                  // which flags change
+    ];
+    let bytes: Vec<u8> = MESSAGE.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let netlink = socket(
+        AddressFamily::Netlink,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC,
+        SockProtocol::NetlinkRoute,
+    )?;
+    send(netlink.as_raw_fd(), &bytes, MsgFlags::empty())?;
+    let mut answer = [0; 64];
+    recv(netlink.as_raw_fd(), &mut answer, MsgFlags::empty())?;
+    // struct nlmsgerr follows the header of 16 bytes: 0 or a negative errno.
+    match i32::from_ne_bytes([answer[16], answer[17], answer[18], answer[19]]) {
+        0 => Ok(()),
+        error => Err(nix::Error::from_raw(-error)),
+    }
 }
 
 fn enter_root(root: &Path, mounts: &[Mount]) -> Result<(), Failed> {

@@ -1,7 +1,7 @@
 //! Root directories, and fresh writable views of them: every run starts from the same tree.
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -83,9 +83,8 @@ fn small_root(
                 .mode(0o755)
                 .create(making.join(dir))?;
         }
-        fs::DirBuilder::new()
-            .mode(0o777)
-            .create(making.join("tmp"))?;
+        fs::create_dir(making.join("tmp"))?;
+        fs::set_permissions(making.join("tmp"), fs::Permissions::from_mode(0o1777))?;
         fs::write(making.join("etc/passwd"), PASSWD)?;
         fs::write(making.join("etc/group"), GROUP)?;
         fill(&making)

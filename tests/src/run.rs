@@ -35,6 +35,8 @@ pub struct Job {
     pub process: Process,
     /// Its standard input.
     pub stdin: Vec<u8>,
+    /// The exit status it has natively.
+    pub exits: i32,
     /// When it counts as hung.
     pub guard: Duration,
 }

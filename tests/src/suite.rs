@@ -56,10 +56,11 @@ impl Row {
         if first.end == End::Hung || !first.leftovers.is_empty() {
             return Err(format!("{} and {:?}", first.end, first.leftovers));
         }
-        if first.end != End::Exit(0) {
+        if first.end != End::Exit(self.job.exits) {
             return Err(format!(
-                "{}: a row ends well natively\n{}{}",
+                "{}, not {}, natively\n{}{}",
                 first.end,
+                End::Exit(self.job.exits),
                 String::from_utf8_lossy(&first.stdout),
                 String::from_utf8_lossy(&first.stderr)
             ));
@@ -132,6 +133,7 @@ pub fn rows(cases: &[&[Case]]) -> Vec<Row> {
                     user: case.user,
                 },
                 stdin: case.stdin.as_bytes().to_vec(),
+                exits: case.exits,
                 guard: case.guard,
             };
             let scope = Scope {

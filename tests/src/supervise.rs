@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, close};
 use serde::{Deserialize, Serialize};
 
 /// How long what is already dying may take to vanish from /proc.
@@ -67,6 +67,7 @@ pub struct Report {
 /// When the command cannot be started or the report not be written.
 pub fn supervise(command: &[String], guard: Duration, report: &Path) -> Result<(), String> {
     prctl::set_child_subreaper(true).map_err(|e| format!("subreaper: {e}"))?;
+    close_inherited();
     // Whoever aborts the suite must not leave its runs behind.
     prctl::set_pdeathsig(Signal::SIGTERM).map_err(|e| format!("pdeathsig: {e}"))?;
     let (program, args) = command.split_first().ok_or("no command")?;
@@ -92,6 +93,20 @@ pub fn supervise(command: &[String], guard: Duration, report: &Path) -> Result<(
     kill_descendants();
     let text = serde_json::to_string(&Report { end, processes }).map_err(|e| e.to_string())?;
     fs::write(report, text).map_err(|e| format!("{}: {e}", report.display()))
+}
+
+/// Closes what the suite was started with beyond the three standard descriptors: a program
+/// under test must not see them.
+fn close_inherited() {
+    let open: Vec<i32> = fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    for fd in open.into_iter().filter(|&fd| fd > 2) {
+        // Among them the directory just read, which is closed already.
+        let _ = close(fd);
+    }
 }
 
 /// Reaps until no descendant lives or the grace is over; returns who still does.

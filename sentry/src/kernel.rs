@@ -7,9 +7,11 @@ use platform::{MemoryFile, Platform};
 use crate::config::Config;
 use crate::fs::tmpfs;
 use crate::futex::FutexTable;
+use crate::net::unix::AbstractNames;
 use crate::sync::{Level, Slot};
 use crate::task::{PidTable, Users};
 use crate::time::AlarmQueue;
+use crate::tty::PtyTable;
 use crate::vfs::{Dentry, Mount, MountFlags};
 use crate::wait::WaitQueue;
 
@@ -25,6 +27,10 @@ pub struct Kernel {
     pub pids: PidTable,
     /// What happens at which time.
     pub alarms: AlarmQueue,
+    /// Abstract names of Unix sockets.
+    pub abstract_names: AbstractNames,
+    /// Pseudoterminals.
+    pub ptys: PtyTable,
     /// Who waits for which futex.
     pub futexes: FutexTable,
     /// Accounts of users.
@@ -86,6 +92,8 @@ impl Kernel {
             memory,
             pids: PidTable::default(),
             alarms: AlarmQueue::default(),
+            abstract_names: AbstractNames::default(),
+            ptys: PtyTable::default(),
             futexes: FutexTable::default(),
             users: Users::default(),
             shared_memory: OnceLock::new(),

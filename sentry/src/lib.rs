@@ -15,6 +15,7 @@ pub mod futex;
 pub mod kernel;
 pub mod loader;
 pub mod mm;
+pub mod net;
 mod pending;
 pub mod pipe;
 mod poll;
@@ -24,6 +25,7 @@ pub mod task;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod time;
+pub mod tty;
 pub mod vfs;
 pub mod wait;
 

@@ -1,6 +1,7 @@
 //! File systems. Siblings share one shape: `mod.rs` (the instance), `inode.rs`, `file.rs`.
 
 pub mod dev;
+pub mod devpts;
 pub mod gofer;
 pub mod host;
 pub mod page_cache;

@@ -5,23 +5,4 @@ use syscalls::{Run, SysResult, call};
 use super::pending;
 use crate::task::Current;
 
-pending! {
-    Socket
-    Connect
-    Accept
-    Sendto
-    Recvfrom
-    Sendmsg
-    Recvmsg
-    Shutdown
-    Bind
-    Listen
-    Getsockname
-    Getpeername
-    Socketpair
-    Setsockopt
-    Getsockopt
-    Accept4
-    Recvmmsg
-    Sendmmsg
-}
+pending! {}

@@ -8,7 +8,7 @@ mod ring;
 use syscalls::Errno;
 use syscalls::errno::{EAGAIN, EBUSY, EINVAL, EPERM, EPIPE};
 
-use self::ring::Ring;
+pub(crate) use self::ring::Ring;
 use crate::sync::{Level, Mutex};
 use crate::vfs::{Sink, Source};
 use crate::wait::{Ready, WaitQueue};

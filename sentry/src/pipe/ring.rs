@@ -67,6 +67,11 @@ impl Ring {
         };
     }
 
+    /// Forgets all but the first `len` bytes.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     /// Appends up to `max` bytes of `src`.
     pub(crate) fn write(&mut self, src: &mut Source<'_>, max: usize) -> Result<usize, Errno> {
         let total = src.remaining().min(max);

@@ -60,6 +60,14 @@ impl Default for PidTable {
 }
 
 impl PidTable {
+    /// The session that process group `pgid` belongs to, if it has members.
+    pub fn session_of_group(&self, pgid: Pid) -> Option<Pid> {
+        self.lock()
+            .process_group(pgid)
+            .next()
+            .map(|p| p.group.sid())
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, Tree> {
         self.tree.lock()
     }

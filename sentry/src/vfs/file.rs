@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use bitflags::bitflags;
 use syscalls::errno::{EINVAL, ENODEV, ENOTDIR, ENOTTY, ESPIPE};
-use syscalls::{Errno, SysResult};
+use syscalls::{Errno, Stop, SysResult};
 
 use super::notify::{self, Event};
 use super::write_access::Claim;
@@ -109,6 +109,16 @@ pub trait FileOps: Send + Sync + 'static {
     /// `pos`, and lseek/pread fail with `ESPIPE`.
     fn seekable(&self) -> bool {
         false
+    }
+
+    /// Asked before a guest's read: a terminal stops a process in the background.
+    fn before_read(&self, task: &Current) -> Result<(), Stop> {
+        Ok(())
+    }
+
+    /// Asked before a guest's write, likewise.
+    fn before_write(&self, task: &Current) -> Result<(), Stop> {
+        Ok(())
     }
 
     /// Reads at `pos`; 0 at the end.

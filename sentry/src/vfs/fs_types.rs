@@ -35,10 +35,33 @@ pub struct FsType {
 
 /// All types, in the order of /proc/filesystems. A file system's own module makes the
 /// instances; it is named here.
-pub const FS_TYPES: &[FsType] = &[FsType {
-    name: "tmpfs",
-    mount: tmpfs,
-}];
+pub const FS_TYPES: &[FsType] = &[
+    FsType {
+        name: "tmpfs",
+        mount: tmpfs,
+    },
+    FsType {
+        name: "devtmpfs",
+        mount: devtmpfs,
+    },
+    FsType {
+        name: "devpts",
+        mount: devpts,
+    },
+];
+
+/// A tmpfs with a container's device nodes in it.
+fn devtmpfs(request: &MountRequest<'_>) -> Result<InodeRef, Errno> {
+    let root = tmpfs(request)?;
+    crate::fs::dev::populate(&root)?;
+    Ok(root)
+}
+
+fn devpts(request: &MountRequest<'_>) -> Result<InodeRef, Errno> {
+    use crate::fs::devpts;
+    let options = devpts::Options::parse(request.options())?;
+    Ok(devpts::new(request.kernel, options, request.source))
+}
 
 fn tmpfs(request: &MountRequest<'_>) -> Result<InodeRef, Errno> {
     use crate::fs::tmpfs;

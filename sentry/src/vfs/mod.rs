@@ -45,6 +45,7 @@ mod xattr;
 pub use access::{Access, permit};
 pub use anon::{AnonInode, AnonKind};
 pub use attr::{Attr, DeviceNumber, FileKind, Mode, SetAttr, SetTime, Timestamp};
+pub(crate) use calls::rw::segments;
 use dentry::Place;
 pub use dentry::{Dentry, FileName, Location};
 pub use file::{DirEntry, DirSink, File, FileOps, OpenMode, SeekFrom, SignalOwner};

@@ -54,6 +54,7 @@ impl Current {
         if !READ_FLAGS.contains(flags) {
             return Err(EOPNOTSUPP.into());
         }
+        file.ops.before_read(self)?;
         let mut sink = Sink::guest(self.mem(), buffers);
         check_range(file, at, sink.remaining())?;
         let empty = sink.remaining() == 0;
@@ -101,6 +102,7 @@ impl Current {
         at: At,
         flags: RwFlags,
     ) -> SysResult {
+        file.ops.before_write(self)?;
         check_range(file, at, source.remaining())?;
         let regular = file.inode().kind() == FileKind::Regular;
         if regular && source.remaining() > 0 {

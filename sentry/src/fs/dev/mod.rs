@@ -11,6 +11,7 @@ use syscalls::errno::ENXIO;
 use self::memory::{Full, Null, Zero};
 use self::random::Random;
 use crate::task::Current;
+use crate::tty;
 use crate::vfs::{DeviceNumber, FileKind, FileOps, OpenMode};
 
 pub use nodes::populate;
@@ -20,7 +21,7 @@ pub fn open(
     task: &Current,
     kind: FileKind,
     number: DeviceNumber,
-    _: OpenMode,
+    mode: OpenMode,
 ) -> Result<Box<dyn FileOps>, Stop> {
     let DeviceNumber { major, minor } = number;
     Ok(match (kind, major, minor) {
@@ -28,9 +29,21 @@ pub fn open(
         (FileKind::CharDevice, 1, 5) => Box::new(Zero(task.kernel.memory.clone())),
         (FileKind::CharDevice, 1, 7) => Box::new(Full(task.kernel.memory.clone())),
         (FileKind::CharDevice, 1, 8 | 9) => Box::new(Random),
+        (FileKind::CharDevice, 5, 0) => tty::open_current(task, mode)?,
+        (FileKind::CharDevice, 5, 2) => {
+            let pty = task.kernel.ptys.create(&task.kernel)?;
+            Box::new(tty::Master::new(pty))
+        }
+        (FileKind::CharDevice, tty::SLAVE_MAJOR, index) => {
+            let pty = task.kernel.ptys.get(index)?;
+            tty::open_slave(task, pty, mode.contains(NOCTTY))?
+        }
         _ => {
             log::debug!("no device {kind:?} {major}:{minor}");
             return Err(ENXIO.into());
         }
     })
 }
+
+/// O_NOCTTY.
+const NOCTTY: OpenMode = OpenMode::from_bits_retain(0o400);

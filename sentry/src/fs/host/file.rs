@@ -102,6 +102,10 @@ impl FileOps for HostFile {
         Ok(written)
     }
 
+    fn writes_whole(&self) -> bool {
+        true
+    }
+
     fn poll(&self) -> Ready {
         self.ready(Ready::READABLE | Ready::WRITABLE | Ready::PRI)
     }

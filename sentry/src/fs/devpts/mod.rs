@@ -1,0 +1,106 @@
+//! devpts: the slaves of pseudoterminals, and ptmx.
+
+mod inode;
+
+use std::sync::{Arc, Weak};
+
+use syscalls::Errno;
+
+use self::inode::{Dir, NodeOwner};
+use crate::kernel::Kernel;
+use crate::vfs::{FileSystem, FsInfo, InodeRef, Mode, SuperBlock};
+
+/// `f_type` of statfs(2).
+const DEVPTS_MAGIC: u64 = 0x1cd1;
+
+struct DevPts {
+    options: Options,
+}
+
+/// Mount options.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Of new slaves; `None`: the opener's of ptmx.
+    pub uid: Option<u32>,
+    /// Of new slaves.
+    pub gid: Option<u32>,
+    /// Of new slaves.
+    pub mode: Mode,
+    /// Of ptmx.
+    pub ptmx_mode: Mode,
+}
+
+impl Options {
+    /// From mount(2)'s data; unknown ones are accepted.
+    pub fn parse<'a>(data: impl Iterator<Item = &'a str>) -> Result<Self, Errno> {
+        let mut options = Options {
+            uid: None,
+            gid: None,
+            mode: Mode::from_raw(0o600),
+            ptmx_mode: Mode::from_raw(0o666),
+        };
+        let bad = |_| syscalls::errno::EINVAL;
+        for option in data {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            match name {
+                "uid" => options.uid = Some(value.parse().map_err(bad)?),
+                "gid" => options.gid = Some(value.parse().map_err(bad)?),
+                "mode" => {
+                    options.mode = Mode::from_raw(u32::from_str_radix(value, 8).map_err(bad)?)
+                }
+                "ptmxmode" => {
+                    options.ptmx_mode = Mode::from_raw(u32::from_str_radix(value, 8).map_err(bad)?)
+                }
+                _ => {}
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// A new instance's root. All instances show all of the kernel's pseudoterminals.
+pub fn new(kernel: &Arc<Kernel>, options: Options, source: &str) -> InodeRef {
+    let super_block = SuperBlock::new(Box::new(DevPts { options }), source);
+    let kernel: Weak<Kernel> = Arc::downgrade(kernel);
+    let owner = NodeOwner {
+        uid: options.uid.unwrap_or(0),
+        gid: options.gid.unwrap_or(5),
+        mode: options.mode,
+    };
+    Dir::new(super_block, kernel, owner, options.ptmx_mode)
+}
+
+impl FileSystem for DevPts {
+    fn name(&self) -> &'static str {
+        "devpts"
+    }
+
+    fn info(&self) -> Result<FsInfo, Errno> {
+        Ok(FsInfo {
+            magic: DEVPTS_MAGIC,
+            block_size: 4096,
+            name_max: 255,
+            ..FsInfo::default()
+        })
+    }
+
+    fn trusts_cache(&self) -> bool {
+        false
+    }
+
+    fn options(&self) -> String {
+        let Options {
+            uid,
+            gid,
+            mode,
+            ptmx_mode,
+        } = self.options;
+        let uid = uid.map_or(String::new(), |uid| format!(",uid={uid}"));
+        let gid = gid.map_or(String::new(), |gid| format!(",gid={gid}"));
+        format!(
+            "{uid}{gid},mode={:o},ptmxmode={:o}",
+            mode.bits(),
+            ptmx_mode.bits()
+        )
+    }
+}

@@ -1,0 +1,181 @@
+//! Ancillary data, cmsg(3) and unix(7).
+
+use std::sync::Arc;
+
+use syscalls::abi::net::{
+    CmsgHdr, MessageFlags, MsgHdr, SCM_CREDENTIALS, SCM_MAX_FD, SCM_RIGHTS, SOL_SOCKET, Ucred,
+};
+use syscalls::errno::{EINVAL, EPERM, ESRCH};
+use syscalls::{Errno, Fd};
+use zerocopy::{FromBytes, IntoBytes};
+
+use crate::fd::CloseOnExec;
+use crate::task::{Capabilities, Current};
+use crate::vfs::File;
+
+/// Descriptors and credentials that go with data.
+#[derive(Clone, Default)]
+pub struct Control {
+    /// SCM_RIGHTS.
+    pub files: Vec<Arc<File>>,
+    /// SCM_CREDENTIALS.
+    pub credentials: Option<Ucred>,
+}
+
+/// The most control data that is read, bytes (net.core.optmem_max).
+const MAX: u64 = 20480;
+const HEADER: usize = size_of::<CmsgHdr>();
+
+/// Control messages start at multiples of 8.
+fn align(len: usize) -> usize {
+    len.next_multiple_of(8)
+}
+
+impl Control {
+    /// True if nothing goes with the data.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.credentials.is_none()
+    }
+
+    /// What sendmsg(2) was given.
+    pub fn read(task: &Current, header: &MsgHdr) -> Result<Self, Errno> {
+        let mut control = Control::default();
+        if header.control.is_null() || header.controllen == 0 {
+            return Ok(control);
+        }
+        if header.controllen > MAX {
+            return Err(syscalls::errno::ENOBUFS);
+        }
+        let len = usize::try_from(header.controllen).map_err(|_| EINVAL)?;
+        let bytes = task.mem().read_slice(header.control.cast::<u8>(), len)?;
+        let mut rest = bytes.as_slice();
+        while let Ok((head, _)) = CmsgHdr::read_from_prefix(rest) {
+            let len = usize::try_from(head.len).map_err(|_| EINVAL)?;
+            if len < HEADER || len > rest.len() {
+                return Err(EINVAL);
+            }
+            let body = rest.get(HEADER..len).ok_or(EINVAL)?;
+            if head.level == SOL_SOCKET {
+                control.take(task, head.kind, body)?;
+            }
+            rest = rest.get(align(len)..).unwrap_or(&[]);
+        }
+        Ok(control)
+    }
+
+    fn take(&mut self, task: &Current, kind: i32, body: &[u8]) -> Result<(), Errno> {
+        match kind {
+            SCM_RIGHTS => {
+                let (fds, rest) = body.as_chunks::<4>();
+                if !rest.is_empty() || self.files.len() + fds.len() > SCM_MAX_FD {
+                    return Err(EINVAL);
+                }
+                let table = task.fds.get();
+                for fd in fds {
+                    self.files.push(table.get_any(Fd(i32::from_ne_bytes(*fd)))?);
+                }
+                Ok(())
+            }
+            SCM_CREDENTIALS => {
+                let given = Ucred::read_from_bytes(body).map_err(|_| EINVAL)?;
+                check_credentials(task, &given)?;
+                self.credentials = Some(given);
+                Ok(())
+            }
+            _ => Err(EINVAL),
+        }
+    }
+
+    /// Puts the messages where recvmsg(2) wants them; returns bytes used and MSG_CTRUNC if
+    /// something did not fit. Descriptors that do not fit are closed.
+    pub fn write(
+        self,
+        task: &Current,
+        header: &MsgHdr,
+        flags: MessageFlags,
+    ) -> Result<(u64, MessageFlags), Errno> {
+        let mut told = MessageFlags::empty();
+        let room = if header.control.is_null() {
+            0
+        } else {
+            header.controllen
+        };
+        let mut room = usize::try_from(room).unwrap_or(0);
+        let mut at = header.control;
+        let mut used = 0;
+        let mut put = |kind: i32, body: &[u8], room: &mut usize| -> Result<(), Errno> {
+            let len = HEADER + body.len();
+            let head = CmsgHdr {
+                len: len as u64,
+                level: SOL_SOCKET,
+                kind,
+            };
+            let mut bytes = head.as_bytes().to_vec();
+            bytes.extend_from_slice(body);
+            task.mem().write_slice(at.cast(), &bytes)?;
+            let step = align(len).min(*room);
+            *room -= step;
+            used += step as u64;
+            at = at.add(step as u64)?;
+            Ok(())
+        };
+        if let Some(credentials) = self.credentials {
+            let body = credentials.as_bytes();
+            if room >= HEADER + body.len() {
+                put(SCM_CREDENTIALS, body, &mut room)?;
+            } else {
+                told |= MessageFlags::CTRUNC;
+            }
+        }
+        if !self.files.is_empty() {
+            let fit = room.saturating_sub(HEADER) / 4;
+            let close = CloseOnExec::when(flags.contains(MessageFlags::CMSG_CLOEXEC));
+            let mut fds = Vec::new();
+            let mut body = Vec::new();
+            for file in self.files.iter().take(fit) {
+                let Ok(fd) = task.reserve_fd() else { break };
+                body.extend_from_slice(&fd.fd().0.to_ne_bytes());
+                fds.push((fd, file.clone()));
+            }
+            if fds.len() < self.files.len() {
+                told |= MessageFlags::CTRUNC;
+            }
+            if !fds.is_empty() {
+                put(SCM_RIGHTS, &body, &mut room)?;
+                for (fd, file) in fds {
+                    fd.fill(file, close);
+                }
+            }
+        }
+        Ok((used, told))
+    }
+}
+
+/// One may tell only truths about oneself, without privilege.
+fn check_credentials(task: &Current, given: &Ucred) -> Result<(), Errno> {
+    let creds = task.creds.get();
+    if given.pid != task.pid() {
+        if !creds.has(Capabilities::SYS_ADMIN) {
+            return Err(EPERM);
+        }
+        task.kernel.pids.group(given.pid).ok_or(ESRCH)?;
+    }
+    let uid = [creds.uid.real, creds.uid.effective, creds.uid.saved].contains(&given.uid);
+    let gid = [creds.gid.real, creds.gid.effective, creds.gid.saved].contains(&given.gid);
+    if (uid || creds.has(Capabilities::SETUID)) && (gid || creds.has(Capabilities::SETGID)) {
+        Ok(())
+    } else {
+        Err(EPERM)
+    }
+}
+
+/// Who the task is, for SO_PEERCRED and SCM_CREDENTIALS.
+pub(super) fn own(task: &Current) -> Ucred {
+    let creds = task.creds.get();
+    Ucred {
+        pid: task.pid(),
+        uid: creds.uid.effective,
+        gid: creds.gid.effective,
+    }
+}

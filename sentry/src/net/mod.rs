@@ -1,0 +1,169 @@
+//! Sockets: what socket calls have in common. Families implement [`Socket`].
+
+mod address;
+mod calls;
+mod control;
+mod file;
+mod message;
+mod options;
+pub mod unix;
+
+use std::sync::Arc;
+
+use syscalls::abi::net::{AF_UNIX, MessageFlags, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM};
+use syscalls::errno::{
+    EAFNOSUPPORT, EINVAL, ENOPROTOOPT, EOPNOTSUPP, EPROTONOSUPPORT, ESOCKTNOSUPPORT,
+};
+use syscalls::{Errno, Stop};
+
+pub use self::address::Address;
+pub use self::control::Control;
+pub use self::file::SocketFile;
+pub use self::options::Options;
+use crate::task::Current;
+use crate::vfs::{Sink, Source};
+use crate::wait::{Ready, WaitQueue};
+
+/// Semantics of a socket, socket(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// SOCK_STREAM.
+    Stream,
+    /// SOCK_DGRAM.
+    Datagram,
+    /// SOCK_SEQPACKET.
+    SeqPacket,
+}
+
+impl Kind {
+    /// From the type argument without flags.
+    pub fn new(raw: i32) -> Result<Self, Errno> {
+        match raw {
+            SOCK_STREAM => Ok(Kind::Stream),
+            SOCK_DGRAM => Ok(Kind::Datagram),
+            SOCK_SEQPACKET => Ok(Kind::SeqPacket),
+            0 => Err(EINVAL),
+            _ => Err(ESOCKTNOSUPPORT),
+        }
+    }
+
+    /// SO_TYPE.
+    #[must_use]
+    pub fn raw(self) -> i32 {
+        match self {
+            Kind::Stream => SOCK_STREAM,
+            Kind::Datagram => SOCK_DGRAM,
+            Kind::SeqPacket => SOCK_SEQPACKET,
+        }
+    }
+}
+
+/// shutdown(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shutdown {
+    /// Nothing is received any more.
+    pub read: bool,
+    /// Nothing is sent any more.
+    pub write: bool,
+}
+
+/// What one send carries besides data.
+pub struct Outgoing<'a> {
+    /// The destination, if the call gave one.
+    pub to: Option<Address>,
+    /// Descriptors and credentials.
+    pub control: Control,
+    /// MSG_*.
+    pub flags: MessageFlags,
+    /// Who sends.
+    pub task: &'a Current,
+}
+
+/// What one receive got besides data.
+#[derive(Default)]
+pub struct Received {
+    /// Bytes put into the buffers.
+    pub count: usize,
+    /// Bytes of the whole datagram.
+    pub whole: usize,
+    /// The sender, where that can differ.
+    pub from: Option<Address>,
+    /// Descriptors and credentials.
+    pub control: Control,
+}
+
+/// A socket of some family. Calls do not wait: `EAGAIN` means to wait on
+/// [`Socket::queue`] (or, for sending, [`Socket::send_queue`]).
+#[allow(unused_variables, reason = "defaults refuse whatever the arguments")]
+pub trait Socket: Send + Sync {
+    /// AF_*.
+    fn family(&self) -> i32;
+    /// SOCK_*.
+    fn kind(&self) -> Kind;
+    /// Settings that setsockopt(2) changes.
+    fn options(&self) -> &Options;
+    /// bind(2).
+    fn bind(&self, task: &Current, to: &Address) -> Result<(), Errno>;
+    /// connect(2); may wait.
+    fn connect(&self, task: &Current, to: &Address, nonblocking: bool) -> Result<(), Stop>;
+    /// listen(2).
+    fn listen(&self, task: &Current, backlog: i32) -> Result<(), Errno> {
+        Err(EOPNOTSUPP)
+    }
+    /// accept(2): the new socket.
+    fn accept(&self) -> Result<Arc<dyn Socket>, Errno> {
+        Err(EOPNOTSUPP)
+    }
+    /// Sends; returns how much of `src` was taken.
+    fn send(&self, src: &mut Source<'_>, message: &mut Outgoing<'_>) -> Result<usize, Errno>;
+    /// write(2): sends without an address or ancillary data.
+    fn send_plain(&self, src: &mut Source<'_>, flags: MessageFlags) -> Result<usize, Errno>;
+    /// Receives.
+    fn receive(&self, dst: &mut Sink<'_>, flags: MessageFlags) -> Result<Received, Errno>;
+    /// shutdown(2).
+    fn shutdown(&self, how: Shutdown) -> Result<(), Errno>;
+    /// getsockname(2).
+    fn local(&self) -> Address;
+    /// getpeername(2); `ENOTCONN`.
+    fn peer(&self) -> Result<Address, Errno>;
+    /// A family's own option (getsockopt(2)).
+    fn get_option(&self, task: &Current, level: i32, name: i32) -> Result<Vec<u8>, Errno> {
+        Err(ENOPROTOOPT)
+    }
+    /// A family's own option (setsockopt(2)).
+    fn set_option(&self, task: &Current, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {
+        Err(ENOPROTOOPT)
+    }
+    /// True once listen(2) was called.
+    fn is_listening(&self) -> bool {
+        false
+    }
+    /// Bytes to read (FIONREAD).
+    fn readable_bytes(&self) -> usize;
+    /// Bytes sent and not yet received (TIOCOUTQ).
+    fn unsent_bytes(&self) -> usize {
+        0
+    }
+    /// What it is ready for.
+    fn poll(&self) -> Ready;
+    /// Told of every change of [`Socket::poll`].
+    fn queue(&self) -> &WaitQueue;
+    /// Where a sender waits for room at `to`; the socket's own queue for connected ones.
+    fn send_queue(&self, task: &Current, to: Option<&Address>) -> WaitQueue {
+        self.queue().clone()
+    }
+}
+
+/// A new socket.
+fn create(
+    task: &Current,
+    family: i32,
+    kind: Kind,
+    protocol: i32,
+) -> Result<Arc<dyn Socket>, Errno> {
+    match family {
+        AF_UNIX if protocol == 0 || protocol == AF_UNIX => Ok(unix::UnixSocket::new(task, kind)),
+        AF_UNIX => Err(EPROTONOSUPPORT),
+        _ => Err(EAFNOSUPPORT.why("address family")),
+    }
+}

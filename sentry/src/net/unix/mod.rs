@@ -1,0 +1,18 @@
+//! Sockets of AF_UNIX, unix(7).
+
+mod inbox;
+mod name;
+mod socket;
+
+use syscalls::Errno;
+use syscalls::abi::net::MessageFlags;
+
+pub use self::name::AbstractNames;
+pub use self::socket::UnixSocket;
+use super::Socket;
+use crate::vfs::Source;
+
+/// write(2) on a socket: a send without anything else.
+pub(super) fn write(socket: &dyn Socket, src: &mut Source<'_>) -> Result<usize, Errno> {
+    socket.send_plain(src, MessageFlags::empty())
+}

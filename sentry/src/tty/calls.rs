@@ -1,0 +1,93 @@
+//! Job control: who may read and write, credentials(7); who gets a controlling terminal.
+
+use std::sync::Arc;
+
+use syscalls::abi::tty::LocalModes;
+use syscalls::errno::{EIO, ENXIO, EPERM};
+use syscalls::{Errno, Stop};
+
+use super::{Pty, Slave};
+use crate::task::{Current, Terminal, TtyAccess};
+use crate::vfs::{FileOps, OpenMode};
+
+impl Pty {
+    fn as_terminal(&self) -> Option<Arc<dyn Terminal>> {
+        self.this.upgrade().map(|this| this as Arc<dyn Terminal>)
+    }
+
+    /// tcsetattr(3), tcsetpgrp(3) … from the background.
+    pub(super) fn check_change(&self, task: &Current) -> Result<(), Stop> {
+        self.check_access(task, TtyAccess::Write)
+    }
+
+    fn check_access(&self, task: &Current, access: TtyAccess) -> Result<(), Stop> {
+        self.as_terminal()
+            .map_or(Ok(()), |this| task.tty_access(&this, access))
+    }
+
+    /// TIOCSCTTY: makes it the controlling terminal of the caller's session.
+    pub(super) fn make_controlling(&self, task: &Current) -> Result<(), Errno> {
+        let session = task.group.session.get();
+        let this = self.as_terminal().ok_or(EIO)?;
+        if session.controls(&this) {
+            return Ok(());
+        }
+        if session.sid != task.group.pid || session.terminal().is_some() {
+            return Err(EPERM);
+        }
+        {
+            let mut state = self.state.lock();
+            if state
+                .session
+                .upgrade()
+                .is_some_and(|other| other.terminal().is_some())
+            {
+                return Err(EPERM);
+            }
+            state.session = Arc::downgrade(&session);
+        }
+        session.set_terminal(Some(this), task.group.pgid());
+        Ok(())
+    }
+}
+
+/// Before a read: a background process is stopped.
+pub(super) fn check_read(pty: &Pty, task: &Current) -> Result<(), Stop> {
+    pty.check_access(task, TtyAccess::Read)
+}
+
+/// Before a write: likewise if TOSTOP is set.
+pub(super) fn check_write(pty: &Pty, task: &Current) -> Result<(), Stop> {
+    let stops = pty.state.lock().settings.has(LocalModes::TOSTOP);
+    if stops {
+        pty.check_access(task, TtyAccess::Write)
+    } else {
+        Ok(())
+    }
+}
+
+/// Opens the slave `pty`; a session leader without a controlling terminal gets it as such
+/// unless `noctty`.
+pub(crate) fn open_slave(
+    task: &Current,
+    pty: Arc<Pty>,
+    noctty: bool,
+) -> Result<Box<dyn FileOps>, Errno> {
+    let slave = Slave::new(pty.clone())?;
+    let group = &task.group;
+    if !noctty && group.session.get().sid == group.pid {
+        // Somebody else's terminal stays that: it is opened all the same.
+        let _ = pty.make_controlling(task);
+    }
+    Ok(Box::new(slave))
+}
+
+/// Opens /dev/tty: the controlling terminal; `ENXIO` without one.
+pub(crate) fn open_current(task: &Current, _: OpenMode) -> Result<Box<dyn FileOps>, Errno> {
+    let terminal = task.group.session.get().terminal().ok_or(ENXIO)?;
+    let pty = terminal
+        .as_any()
+        .downcast_ref::<Pty>()
+        .and_then(|pty| pty.this.upgrade());
+    Ok(Box::new(Slave::new(pty.ok_or(ENXIO)?)?))
+}

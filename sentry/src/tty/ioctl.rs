@@ -1,0 +1,286 @@
+//! ioctl_tty(2).
+
+use std::sync::Arc;
+
+use platform::host::tty::WindowSize;
+use syscalls::abi::fs::FIONREAD;
+use syscalls::abi::tty::{
+    TCFLSH, TCGETS, TCGETS2, TCSBRK, TCSBRKP, TCSETS, TCSETS2, TCSETSF, TCSETSF2, TCSETSW,
+    TCSETSW2, TCXONC, TIOCCBRK, TIOCEXCL, TIOCGETD, TIOCGEXCL, TIOCGPGRP, TIOCGPKT, TIOCGPTLCK,
+    TIOCGPTN, TIOCGPTPEER, TIOCGSID, TIOCGWINSZ, TIOCNOTTY, TIOCNXCL, TIOCOUTQ, TIOCPKT, TIOCSBRK,
+    TIOCSCTTY, TIOCSETD, TIOCSIG, TIOCSPGRP, TIOCSPTLCK, TIOCSWINSZ, Termios, Termios2, Winsize,
+};
+use syscalls::errno::{EINVAL, EIO, ENOTTY, EPERM, ESRCH};
+use syscalls::{Errno, SysResult, UserAddr};
+
+use super::settings::Settings;
+use super::{Master, Pty};
+use crate::fd::CloseOnExec;
+use crate::signal::Signal;
+use crate::task::{Current, Terminal};
+use crate::wait::Ready;
+
+fn int(task: &Current, at: u64) -> Result<i32, Errno> {
+    task.mem().read(UserAddr::new(at).cast())
+}
+
+fn put(task: &Current, at: u64, value: i32) -> SysResult {
+    task.mem().write(UserAddr::new(at).cast(), &value)?;
+    Ok(0)
+}
+
+/// The master's own requests.
+pub(super) fn master(pty: &Arc<Pty>, task: &mut Current, command: u32, argument: u64) -> SysResult {
+    match command {
+        TIOCGPTN => put(task, argument, i32::try_from(pty.index).map_err(|_| EIO)?),
+        TIOCSPTLCK => {
+            let locked = int(task, argument)? != 0;
+            pty.state.lock().locked = locked;
+            Ok(0)
+        }
+        TIOCGPTLCK => put(task, argument, i32::from(pty.state.lock().locked)),
+        TIOCPKT => {
+            let packets = int(task, argument)? != 0;
+            let mut state = pty.state.lock();
+            state.packets = packets;
+            state.packet_status = 0;
+            Ok(0)
+        }
+        TIOCGPKT => put(task, argument, i32::from(pty.state.lock().packets)),
+        TIOCSIG => {
+            let number = i32::try_from(argument).map_err(|_| EINVAL)?;
+            let signal = Signal::new(number)?;
+            if ![Signal::INT, Signal::QUIT, Signal::TSTP].contains(&signal) {
+                return Err(EINVAL.into());
+            }
+            pty.signal_foreground(signal);
+            Ok(0)
+        }
+        TIOCGPTPEER => open_peer(pty, task, argument),
+        FIONREAD => {
+            let count = pty.state.lock().output.queue.len();
+            put(task, argument, i32::try_from(count).unwrap_or(i32::MAX))
+        }
+        // Asked of the master, about the slave: no controlling terminal is needed.
+        TIOCGPGRP => {
+            let foreground = pty.session().map_or(0, |session| session.foreground());
+            put(task, argument, foreground)
+        }
+        TIOCGSID => put(task, argument, pty.session().ok_or(ENOTTY)?.sid),
+        TIOCSCTTY | TIOCNOTTY => Err(ENOTTY.into()),
+        _ => common(pty, task, command, argument),
+    }
+}
+
+/// Opens the slave without a path.
+fn open_peer(pty: &Arc<Pty>, task: &Current, flags: u64) -> SysResult {
+    use crate::vfs::{AnonKind, OpenMode};
+    let flags = OpenMode::from_bits_retain(u32::try_from(flags).map_err(|_| EINVAL)?);
+    let close = flags.bits() & 0o2_000_000 != 0;
+    let noctty = flags.bits() & 0o400 != 0;
+    let fd = task.reserve_fd()?;
+    let ops = super::calls::open_slave(task, pty.clone(), noctty)?;
+    let file = AnonKind::Inode("[pts]").open(task, ops, flags);
+    fd.fill(file, CloseOnExec::when(close)).to_result()
+}
+
+/// The slave's own requests.
+pub(super) fn slave(pty: &Arc<Pty>, task: &mut Current, command: u32, argument: u64) -> SysResult {
+    let session = task.group.session.get();
+    let controls = || {
+        let this: Arc<dyn Terminal> = pty.clone();
+        if session.controls(&this) {
+            Ok(())
+        } else {
+            Err(ENOTTY)
+        }
+    };
+    match command {
+        TIOCSCTTY => pty.make_controlling(task)?,
+        TIOCNOTTY => {
+            controls()?;
+            if session.sid == task.group.pid {
+                pty.hung_up();
+            }
+        }
+        TIOCGPGRP => {
+            controls()?;
+            return put(task, argument, session.foreground());
+        }
+        TIOCSPGRP => {
+            controls()?;
+            pty.check_change(task)?;
+            let pgid = int(task, argument)?;
+            if pgid < 0 {
+                return Err(EINVAL.into());
+            }
+            match task.kernel.pids.session_of_group(pgid) {
+                None => return Err(ESRCH.into()),
+                Some(sid) if sid != session.sid => return Err(EPERM.into()),
+                Some(_) => session.set_foreground(pgid),
+            }
+        }
+        TIOCGSID => {
+            controls()?;
+            return put(task, argument, session.sid);
+        }
+        FIONREAD => {
+            let state = pty.state.lock();
+            let count = i32::try_from(state.input.len(&state.settings)).unwrap_or(i32::MAX);
+            drop(state);
+            return put(task, argument, count);
+        }
+        _ => return common(pty, task, command, argument),
+    }
+    Ok(0)
+}
+
+fn set(pty: &Pty, task: &Current, settings: Settings, flush: bool) -> SysResult {
+    pty.check_change(task)?;
+    {
+        let mut state = pty.state.lock();
+        let before = state.settings.canonical();
+        state.settings = settings;
+        if flush {
+            state.input.clear();
+        }
+        if before != settings.canonical() {
+            state.input.mode_changed(settings.canonical());
+        }
+    }
+    pty.slave_queue.notify(Ready::all());
+    Ok(0)
+}
+
+/// What both ends answer.
+fn common(pty: &Pty, task: &Current, command: u32, argument: u64) -> SysResult {
+    let at = UserAddr::new(argument);
+    let mem = task.mem();
+    match command {
+        TCGETS => mem.write(at.cast(), &pty.state.lock().settings.to_abi())?,
+        TCSETS | TCSETSW | TCSETSF => {
+            let settings = Settings::from_abi(&mem.read(at.cast())?);
+            return set(pty, task, settings, command == TCSETSF);
+        }
+        TCGETS2 => {
+            let abi = pty.state.lock().settings.to_abi();
+            let Termios {
+                iflag,
+                oflag,
+                cflag,
+                lflag,
+                line,
+                cc,
+            } = abi;
+            let speed = 38400;
+            let abi = Termios2 {
+                iflag,
+                oflag,
+                cflag,
+                lflag,
+                line,
+                cc,
+                ispeed: speed,
+                ospeed: speed,
+            };
+            mem.write(at.cast(), &abi)?;
+        }
+        TCSETS2 | TCSETSW2 | TCSETSF2 => {
+            let Termios2 {
+                iflag,
+                oflag,
+                cflag,
+                lflag,
+                line,
+                cc,
+                ..
+            } = mem.read(at.cast())?;
+            let settings = Settings::from_abi(&Termios {
+                iflag,
+                oflag,
+                cflag,
+                lflag,
+                line,
+                cc,
+            });
+            return set(pty, task, settings, command == TCSETSF2);
+        }
+        TIOCGWINSZ => {
+            let size = pty.state.lock().window;
+            let size = Winsize {
+                row: size.rows,
+                col: size.columns,
+                xpixel: size.width,
+                ypixel: size.height,
+            };
+            mem.write(at.cast(), &size)?;
+        }
+        TIOCSWINSZ => {
+            let size: Winsize = mem.read(at.cast())?;
+            pty.set_window(WindowSize {
+                rows: size.row,
+                columns: size.col,
+                width: size.xpixel,
+                height: size.ypixel,
+            });
+        }
+        TCFLSH => flush(pty, task, argument)?,
+        TCXONC => flow(pty, task, argument)?,
+        // Breaks have no meaning on a pseudoterminal; output is where it goes at once.
+        TCSBRK | TCSBRKP | TIOCSBRK | TIOCCBRK => pty.check_change(task)?,
+        TIOCOUTQ => {
+            let count = pty.state.lock().output.queue.len();
+            return put(task, argument, i32::try_from(count).unwrap_or(i32::MAX));
+        }
+        TIOCGETD => return put(task, argument, 0),
+        TIOCSETD => {
+            if int(task, argument)? != 0 {
+                return Err(EINVAL.why("only the N_TTY discipline").into());
+            }
+        }
+        TIOCEXCL | TIOCNXCL => {}
+        TIOCGEXCL => return put(task, argument, 0),
+        _ => return Err(ENOTTY.into()),
+    }
+    Ok(0)
+}
+
+fn flush(pty: &Pty, task: &Current, which: u64) -> Result<(), syscalls::Stop> {
+    pty.check_change(task)?;
+    {
+        let mut state = pty.state.lock();
+        if !matches!(which, 0..=2) {
+            return Err(EINVAL.into());
+        }
+        if which != 1 {
+            state.input.clear();
+        }
+        if which != 0 {
+            state.output.queue.skip(usize::MAX);
+        }
+    }
+    pty.master_queue.notify(Ready::WRITABLE);
+    pty.slave_queue.notify(Ready::WRITABLE);
+    Ok(())
+}
+
+fn flow(pty: &Pty, task: &Current, action: u64) -> Result<(), syscalls::Stop> {
+    pty.check_change(task)?;
+    match action {
+        0 | 1 => {
+            pty.state.lock().output.stopped = action == 0;
+            pty.slave_queue.notify(Ready::WRITABLE);
+            pty.master_queue.notify(Ready::READABLE);
+        }
+        2 | 3 => {}
+        _ => return Err(EINVAL.into()),
+    }
+    Ok(())
+}
+
+impl Master {
+    /// For the kernel's own terminal (the console): lets the slave be opened.
+    pub(crate) fn unlock(&self) {
+        self.0.state.lock().locked = false;
+    }
+}

@@ -4,6 +4,7 @@
 //! runs the implementation beside the object concerned ([`vfs`], [`mm`], [`task`] …).
 #![forbid(unsafe_code)]
 
+pub mod boot;
 pub mod config;
 mod dispatch;
 pub mod epoll;

@@ -206,7 +206,7 @@ impl Current {
             blocked: self.signals.blocked(),
         });
         task.inherit(self);
-        task.take_own_namespaces(request.flags)?;
+        task.take_own_namespaces(request.flags);
         if request.has(CloneFlags::CHILD_CLEARTID) {
             let addr = request.child_tid.map_or(0, |at| at.addr().get());
             task.clear_child_tid.store(addr, Ordering::Relaxed);

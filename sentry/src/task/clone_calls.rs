@@ -170,7 +170,7 @@ impl Run<Current> for call::Unshare {
         if flags.contains(CloneFlags::FILES) {
             task.fds.set(task.fds.get().fork());
         }
-        task.take_own_namespaces(flags)?;
+        task.take_own_namespaces(flags);
         Ok(0)
     }
 }

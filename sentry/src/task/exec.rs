@@ -40,9 +40,9 @@ impl Run<Current> for call::Execveat {
 }
 
 /// Arguments and environment.
-struct Strings {
-    argv: Vec<Vec<u8>>,
-    envp: Vec<Vec<u8>>,
+pub(crate) struct Strings {
+    pub(crate) argv: Vec<Vec<u8>>,
+    pub(crate) envp: Vec<Vec<u8>>,
 }
 
 impl Current {
@@ -105,6 +105,18 @@ impl Current {
         self.become_sole()?;
         self.commit(image, creds);
         Err(Stop::Registers)
+    }
+
+    /// What execve(2) does with a file that is found, for a task that does not run yet.
+    pub(crate) fn load_and_commit(
+        &mut self,
+        file: Arc<File>,
+        path: Vec<u8>,
+        strings: Strings,
+    ) -> Result<(), Stop> {
+        let (image, creds) = self.load_program(file, path, false, strings)?;
+        self.commit(image, creds);
+        Ok(())
     }
 
     /// Makes the new memory. The caller's own state stays as it is.

@@ -30,7 +30,7 @@ impl Run<Current> for call::ExitGroup {
 
 impl Current {
     /// Ends the thread. Nothing of the guest runs on it any more.
-    pub(super) fn exit(mut self) {
+    pub(crate) fn exit(mut self) {
         let status = self.own.exit;
         let task = self.task().clone();
         let mm = self.mem().clone();

@@ -38,9 +38,8 @@ use std::sync::{Arc, OnceLock};
 
 use platform::Interrupt;
 use platform::host::cpu_time::ThreadClock;
+use syscalls::UserAddr;
 use syscalls::abi::sched::CloneFlags;
-use syscalls::errno::EINVAL;
-use syscalls::{Errno, UserAddr};
 
 use crate::fd::FdTable;
 use crate::kernel::{Kernel, UtsNamespace};
@@ -52,6 +51,7 @@ use crate::wait::Parker;
 use clone::Vfork;
 pub use creds::{Capabilities, Credentials, SecureBits, UserIds};
 pub use current::Current;
+pub(crate) use exec::Strings;
 pub use fs_context::FsContext;
 pub(crate) use group::{GroupState, StopState};
 pub use group::{NewGroup, ThreadGroup};
@@ -252,14 +252,15 @@ impl Task {
     }
 
     /// Name spaces of its own, as clone(2) and unshare(2) ask for; permission was checked.
-    fn take_own_namespaces(&self, flags: CloneFlags) -> Result<(), Errno> {
+    fn take_own_namespaces(&self, flags: CloneFlags) {
         if flags.contains(CloneFlags::NEWUTS) {
             self.uts.set(Arc::new(self.uts.get().fork()));
         }
         if flags.contains(CloneFlags::NEWNS) {
-            return Err(EINVAL.why("no mount name spaces of one's own yet"));
+            let fs = self.fs.get();
+            // The context sees the copy from now on.
+            let _ = fs.mounts.get().fork(&fs);
         }
-        Ok(())
     }
 
     /// prctl(PR_SET_PDEATHSIG).

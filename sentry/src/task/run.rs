@@ -29,11 +29,16 @@ pub(crate) struct Start {
 
 /// Starts the host thread of a task that is in the tables already.
 pub(crate) fn spawn(start: Start) -> std::io::Result<()> {
+    spawn_host_thread(move || live(start))
+}
+
+/// Starts a host thread fit for a task.
+pub(crate) fn spawn_host_thread(life: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     std::thread::Builder::new()
         .stack_size(HOST_STACK)
         .spawn(move || {
             let _guard = AbortOnPanic;
-            live(start);
+            life();
         })
         .map(drop)
 }
@@ -84,7 +89,7 @@ fn live(start: Start) {
 
 impl Current {
     /// Runs the application until the thread has to end.
-    fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         let mut restart = None;
         loop {
             if self.settle(restart.take()) == Flow::Exit {

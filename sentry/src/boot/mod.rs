@@ -1,0 +1,191 @@
+//! Starting a sandbox, and its end.
+//!
+//! The first process is made on the host thread that then runs it: mounts and the
+//! program are looked up by it, with the rights of the kernel, before it takes on its
+//! own. Like the first process of a pid name space, it takes all others with it.
+
+mod first;
+mod mounts;
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use platform::{MemoryFile, Platform};
+use syscalls::Errno;
+use syscalls::abi::signal::{SI_USER, Siginfo};
+
+use crate::config::Config;
+use crate::fs::gofer::WriteBack;
+use crate::kernel::Kernel;
+use crate::signal::{Signal, Source};
+use crate::task::{ExitStatus, ThreadGroup};
+use crate::wait::{Ready, Wake};
+
+/// What a sandbox is made of.
+pub struct Boot {
+    /// Mounts, the first process, and the rest.
+    pub config: Config,
+    /// Runs application code.
+    pub platform: Arc<dyn Platform>,
+    /// Holds every guest page.
+    pub memory: MemoryFile,
+    /// Serves the trees that the configuration names.
+    pub gofer: gofer::Client,
+    /// Descriptors 0, 1, 2 … of the first process.
+    pub stdio: Vec<OwnedFd>,
+}
+
+/// Why a sandbox could not start. The texts are for the user.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// A mount.
+    #[error("mounting {kind} on {path:?}: {errno}")]
+    Mount {
+        /// Type or source.
+        kind: String,
+        /// Where.
+        path: String,
+        /// Why.
+        errno: Errno,
+    },
+    /// A masked or read-only path.
+    #[error("hiding or protecting {path:?}: {errno}")]
+    Mask {
+        /// Where.
+        path: String,
+        /// Why.
+        errno: Errno,
+    },
+    /// The working directory.
+    #[error("chdir to cwd ({path:?}) set in config.json failed: {errno}")]
+    WorkingDirectory {
+        /// Which.
+        path: String,
+        /// Why.
+        errno: Errno,
+    },
+    /// The program.
+    #[error("exec: {path:?}: {reason}")]
+    Program {
+        /// Which.
+        path: String,
+        /// Why, in runc's words where it has any.
+        reason: String,
+        /// The error behind it.
+        errno: Errno,
+    },
+    /// Something that the sandbox needs of the host.
+    #[error("{what}: {errno}")]
+    Host {
+        /// What was attempted.
+        what: &'static str,
+        /// Why it failed.
+        errno: Errno,
+    },
+}
+
+/// A sandbox whose first process runs.
+pub struct Sandbox {
+    kernel: Arc<Kernel>,
+    first: Arc<ThreadGroup>,
+    write_back: WriteBack,
+    ended: Receiver<()>,
+    _registrations: [crate::wait::Registration; 2],
+}
+
+/// How long processes may take to end after the first one has, before they are left
+/// behind: the end of the Sentry ends them too.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Starts a sandbox and waits for its end.
+pub fn run(boot: Boot) -> Result<ExitStatus, BootError> {
+    start(boot)?.wait()
+}
+
+/// Starts a sandbox; returns once the first process is about to run its program.
+pub fn start(boot: Boot) -> Result<Sandbox, BootError> {
+    let kernel = Kernel::new(boot.config, boot.platform, boot.memory);
+    let write_back = WriteBack::default();
+    let (report, reported) = bounded(1);
+    let first = first::First {
+        kernel: kernel.clone(),
+        gofer: boot.gofer,
+        write_back: write_back.clone(),
+        stdio: boot.stdio,
+    };
+    first.spawn(report)?;
+    let host = |errno| BootError::Host {
+        what: "starting the first process",
+        errno,
+    };
+    // The other side is dropped unsent only if the thread died.
+    let first = reported.recv().map_err(|_| host(syscalls::errno::EIO))??;
+    let (tell, ended) = bounded(1);
+    let waker: Arc<dyn Wake> = Arc::new(Bell(tell));
+    let registrations = [
+        first.exit_events.register(waker.clone(), Ready::all()),
+        kernel.process_ends.register(waker, Ready::all()),
+    ];
+    Ok(Sandbox {
+        kernel,
+        first,
+        write_back,
+        ended,
+        _registrations: registrations,
+    })
+}
+
+/// Rings for whoever waits outside the sandbox.
+struct Bell(Sender<()>);
+
+impl Wake for Bell {
+    fn wake(&self, _: Ready) {
+        // Full: it has rung already.
+        let _ = self.0.try_send(());
+    }
+}
+
+impl Sandbox {
+    /// The kernel, for whoever controls the sandbox.
+    #[must_use]
+    pub fn kernel(&self) -> &Arc<Kernel> {
+        &self.kernel
+    }
+
+    /// Sends a signal from outside to the first process.
+    pub fn signal(&self, signal: Signal) {
+        let info = Siginfo::kill(signal.raw(), SI_USER, 0, 0);
+        // The kernel's own signals are never refused.
+        let _ = self
+            .kernel
+            .signal_process(&self.first, &info, Source::Outside);
+    }
+
+    /// Waits until the first process has ended and all others with it; writes back what
+    /// is still to be written.
+    pub fn wait(self) -> Result<ExitStatus, BootError> {
+        let status = loop {
+            if let Some(status) = self.first.exit_status() {
+                break status;
+            }
+            // The sender lives as long as the registrations.
+            let _ = self.ended.recv();
+        };
+        let patience = Instant::now() + PATIENCE;
+        while self.kernel.pids.task_count() > 0 {
+            if self.ended.recv_deadline(patience).is_err() {
+                log::warn!("{} threads do not end", self.kernel.pids.task_count());
+                break;
+            }
+        }
+        self.write_back
+            .flush_all()
+            .map_err(|errno| BootError::Host {
+                what: "writing back changed files",
+                errno,
+            })?;
+        Ok(status)
+    }
+}

@@ -11,6 +11,7 @@ use syscalls::errno::EPROTO;
 use super::commands::Slot;
 use super::layout::command::{CAPACITY, KIND_BATCH};
 use super::layout::constants::{LONGEST, PID, PID_LOW_BITS};
+use super::near::Place;
 use super::operation::Operation;
 use crate::Error;
 use crate::host;
@@ -24,6 +25,7 @@ pub(super) struct Mapper {
     done: OwnedFd,
     /// The answer that says "ready" has not been read yet.
     starting: bool,
+    place: Place,
 }
 
 /// What a mapper answers.
@@ -38,13 +40,20 @@ pub(super) enum Answer {
 }
 
 impl Mapper {
-    pub(super) fn new(pid: Pid, slot: Slot, done: OwnedFd) -> Self {
+    /// A mapper that was just made by one at `place`.
+    pub(super) fn new(pid: Pid, slot: Slot, done: OwnedFd, place: Place) -> Self {
         Mapper {
             pid,
             slot,
             done,
             starting: true,
+            place,
         }
+    }
+
+    /// Where it is, and what it makes.
+    pub(super) fn place(&self) -> Place {
+        self.place
     }
 
     pub(super) fn pid(&self) -> Pid {
@@ -72,6 +81,7 @@ impl Mapper {
         if self.starting {
             self.ready()?;
         }
+        self.place.follow(self.pid);
         let sent = self.slot.command(operations, kind, child);
         sent.map_err(super::host_error("write a command"))?;
         self.answer()

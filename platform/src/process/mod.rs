@@ -26,6 +26,7 @@ mod commands;
 pub(crate) mod layout;
 mod mapped;
 mod mapper;
+mod near;
 mod operation;
 mod report;
 mod space;

@@ -53,7 +53,7 @@ impl ProcessSpace {
         let pid = made(answer, "fork an address space")?;
         match pipe {
             Ok(Some(done)) => {
-                let mapper = Mapper::new(pid, slot, done);
+                let mapper = Mapper::new(pid, slot, done, state.mapper.place());
                 let common = Arc::clone(&self.common);
                 Ok(ProcessSpace::new(common, mapper, state.mapped.clone()))
             }

@@ -19,6 +19,11 @@ impl GuestTask {
         self.pid
     }
 
+    /// Lets it run on any CPU: it was made on the one of this thread.
+    pub(crate) fn set_free(&self) {
+        super::near::set_free(self.pid);
+    }
+
     /// Somebody has waited for its end: the number may belong to another process now.
     pub(crate) fn set_ended(&mut self) {
         self.ended = true;

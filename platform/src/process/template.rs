@@ -26,6 +26,7 @@ use super::layout::{
 };
 use super::mapped::Mapped;
 use super::mapper::{Answer, Mapper};
+use super::near::Place;
 use super::operation::Operation;
 use super::report::Reports;
 use super::{Common, ProcessSpace, stub};
@@ -141,7 +142,7 @@ pub(super) fn start(memory: &MemoryFile) -> Result<ProcessSpace, Errno> {
     let pid = fork(&inherited.operations(&slot)?)?;
     // Ours would keep the pipe open after the mapper's end.
     drop(answer);
-    let mut mapper = Mapper::new(pid, slot, done);
+    let mut mapper = Mapper::new(pid, slot, done, Place::default());
     seal(&mut mapper).map_err(|error| cause(pid, &error))?;
     let common = Common {
         commands,

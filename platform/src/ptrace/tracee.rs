@@ -46,6 +46,7 @@ impl Tracee {
         };
         tracee.seize().map_err(failed)?;
         tracee.prepare(entries())?;
+        tracee.task.set_free();
         Ok(tracee)
     }
 

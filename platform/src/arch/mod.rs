@@ -1,8 +1,10 @@
 //! Registers and vector state of x86-64.
 
+mod auxv;
 mod fpstate;
 mod xsave;
 
+pub use auxv::HostAux;
 pub use fpstate::FpState;
 
 /// End of the addresses that Linux gives to programs (four page-table levels).

@@ -27,8 +27,8 @@ const SMALL: u64 = 128 << 10;
 const STREAK_MAX: u64 = 256;
 /// A copy on write takes along its neighbours: this many bytes, aligned.
 const COPY_AROUND: u64 = 16 << 10;
-/// So many fruitless returns to the same address count as a refused access.
-const FRUITLESS: u32 = 8;
+/// So many fruitless returns to the same page count as a refused access.
+const FRUITLESS: u32 = 100;
 
 /// Why memory cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,48 +158,41 @@ impl Place {
 }
 
 thread_local! {
-    /// The last fault of this thread for which nothing had to be done: memory, page,
-    /// version, how often.
-    static FRUITLESS_FAULT: Cell<(u64, u64, u64, u32)> = const { Cell::new((0, 0, 0, 0)) };
+    /// Faults in a row of this thread for which nothing had to be done: memory, page, count.
+    static FRUITLESS_FAULTS: Cell<(u64, u64, u32)> = const { Cell::new((0, 0, 0)) };
 }
 
 impl Mm {
-    /// Resolves a fault of application code; an error is a signal for it. `access` may
-    /// be READ where the host does not tell.
+    /// Resolves a fault of application code; an error is a signal for it.
     pub fn handle_fault(&self, addr: UserAddr, access: Prot) -> Result<(), BadAccess> {
         let page = addr.page_floor().get();
-        let Some(access) = self.real_access(page, access)? else {
-            return Ok(());
-        };
+        if self.is_granted(page, access) {
+            return self.go_on(page).map_err(BadAccess::from);
+        }
         // The top page of the address space is never mapped.
         let end = page.saturating_add(PAGE_SIZE);
         self.fault_in(page, end, access).map_err(BadAccess::from)
     }
 
-    /// What the application really tried. An access that the platform was told to allow
-    /// was a write where that is not allowed yet; or another thread was quicker, and
-    /// there is nothing to do.
-    fn real_access(&self, page: u64, access: Prot) -> Result<Option<Prot>, FaultError> {
+    /// True if the platform was told to allow the access: another thread was quicker.
+    fn is_granted(&self, page: u64, access: Prot) -> bool {
         let state = self.state.read();
-        let (Some(vma), Some((_, run))) = (state.vmas.find(page), state.resident.find(page)) else {
-            return Ok(Some(access));
-        };
-        let told = run.told.unwrap_or_default();
-        if !permits(told, access) {
-            return Ok(Some(access));
-        }
-        if access == Prot::READ && vma.prot.contains(Prot::WRITE) && !told.contains(Prot::WRITE) {
-            return Ok(Some(Prot::WRITE));
-        }
-        let (mm, last_page, version, count) = FRUITLESS_FAULT.get();
-        let again = (mm, last_page) == (self.id, page);
-        if again && (version == state.version || count >= FRUITLESS) {
-            FRUITLESS_FAULT.set((0, 0, 0, 0));
+        let run = state.resident.find(page);
+        run.is_some_and(|(_, run)| permits(run.told.unwrap_or_default(), access))
+    }
+
+    /// Has the access tried again, but not for ever.
+    fn go_on(&self, page: u64) -> Result<(), FaultError> {
+        let (mm, last, count) = FRUITLESS_FAULTS.get();
+        let again = (mm, last) == (self.id, page);
+        if again && count >= FRUITLESS {
+            FRUITLESS_FAULTS.set((0, 0, 0));
+            log::warn!("a fault at {page:#x} repeats though the page is mapped");
             return Err(FaultError::Denied);
         }
         let count = if again { count + 1 } else { 1 };
-        FRUITLESS_FAULT.set((self.id, page, state.version, count));
-        Ok(None)
+        FRUITLESS_FAULTS.set((self.id, page, count));
+        Ok(())
     }
 
     /// Brings in the pages of `start..end`, page-aligned, for `access`.

@@ -30,11 +30,6 @@ pub trait Mappable: Send + Sync {
         Err(EOPNOTSUPP)
     }
 
-    /// True if it is nothing but zeros: a private mapping of it is anonymous memory.
-    fn is_zeros(&self) -> bool {
-        false
-    }
-
     /// Whether page `index` is in memory, mincore(2).
     fn is_resident(&self, index: u64) -> bool {
         let _ = index;

@@ -175,7 +175,6 @@ impl Mm {
         if change.ops.is_empty() && !state.broken {
             return Ok(());
         }
-        state.version += 1;
         if !state.broken {
             match self.space.apply(&change.ops) {
                 Ok(()) => return Ok(()),

@@ -17,8 +17,6 @@ pub(super) struct State {
     pub(super) sizes: Sizes,
     /// What mlockall(2) said of future mappings: `LOCKED`, `LOCK_ON_FAULT` or nothing.
     pub(super) lock_future: VmaFlags,
-    /// Counts changes of what the platform maps.
-    pub(super) version: u64,
     /// Where the last filling of anonymous memory ended, and its length in pages:
     /// programs that go through memory in order get more at once.
     pub(super) streak: (u64, u64),
@@ -68,7 +66,6 @@ impl State {
             layout,
             sizes: Sizes::default(),
             lock_future: VmaFlags::empty(),
-            version: 0,
             streak: (0, 0),
             limbo: Vec::new(),
             broken: false,

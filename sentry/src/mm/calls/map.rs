@@ -14,7 +14,7 @@ use super::lock_limit;
 use super::protect::prot;
 use crate::fs::page_cache::PageCache;
 use crate::task::Current;
-use crate::vfs::{File, FileKind, MountFlags, seals};
+use crate::vfs::{File, MountFlags, seals};
 
 /// What a MAP_SHARED_VALIDATE mapping may say.
 const KNOWN: MapFlags = MapFlags::all().difference(MapFlags::SYNC);
@@ -129,10 +129,6 @@ fn of_file(new: &mut NewMapping, file: &Arc<File>, offset: u64) -> Result<(), Er
     let source = file.ops.mappable(file)?;
     if new.flags.contains(VmaFlags::GROWS_DOWN) {
         return Err(EINVAL);
-    }
-    // /dev/zero, mapped privately, is anonymous memory.
-    if !shared && file.inode().kind() == FileKind::CharDevice && source.is_zeros() {
-        return Ok(());
     }
     new.content = Content::Source {
         source,

@@ -4,14 +4,26 @@
 //! [`Mm`] and builds the first stack. It changes nothing of the caller: whoever runs
 //! execve commits to the [`Image`] afterwards.
 
+mod elf;
+mod script;
+mod segments;
+mod stack;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
-use syscalls::Errno;
-use syscalls::errno::ENOEXEC;
+use syscalls::errno::{EIO, ELIBBAD, ELOOP, ENOENT, ENOEXEC};
+use syscalls::{Errno, PAGE_SIZE};
 
 use crate::kernel::Kernel;
+use crate::mm::layout::random_pages;
 use crate::mm::{Limits, Mm};
 use crate::vfs::File;
+use elf::{Elf, Kind};
+use script::HEAD;
+use segments::{Loaded, Role};
+use stack::Start;
 
 /// What to load.
 pub struct Program<'a> {
@@ -64,8 +76,142 @@ pub struct Image {
     pub file: Arc<File>,
 }
 
+/// `#!` lines that lead to `#!` lines, at most.
+const MAX_SCRIPTS: u32 = 5;
+/// The longest name of a task, bytes.
+const MAX_NAME: usize = 15;
+/// How far the heap starts behind the program, at random, at most, pages.
+const HEAP_RANDOM_PAGES: u64 = (1 << 30) / PAGE_SIZE;
+
 /// Makes memory that holds `program`. Errors are execve(2)'s.
 pub fn load(kernel: &Kernel, program: Program<'_>) -> Result<Image, Errno> {
-    let _ = (kernel, program);
-    Err(ENOEXEC)
+    let name = task_name(&program.path);
+    let path = program.path.clone();
+    let (open, identity, limits) = (program.open, program.identity, program.limits);
+    let found = resolve_scripts(program)?;
+    let elf = Elf::read(&found.file)?;
+    let interpreter = interpreter(&elf, open)?;
+    let mm = Mm::new(&*kernel.platform, &kernel.memory, limits)?;
+    let role = if interpreter.is_some() {
+        Role::Program
+    } else {
+        Role::Interpreter
+    };
+    let loaded = segments::map(&mm, &found.file, &elf, role)?;
+    let mut entry = loaded.entry;
+    let mut base = 0;
+    if let Some((file, elf)) = &interpreter {
+        let loaded = segments::map(&mm, file, elf, Role::Interpreter)?;
+        entry = loaded.entry;
+        base = loaded.bias;
+    }
+    set_layout(&mm, &loaded, &elf, role);
+    let start = Start {
+        argv: &found.argv,
+        envp: &found.envp,
+        path: &path,
+        program: loaded,
+        header_count: elf.header_count,
+        base,
+        identity: identity(&found.file),
+        vdso: None,
+        exec_stack: elf.exec_stack,
+        stack_limit: limits.stack,
+    };
+    stack::check_size(&start)?;
+    let rsp = stack::build(&mm, &start)?;
+    mm.set_exe(Some(found.file.clone()));
+    Ok(Image {
+        mm,
+        rip: entry,
+        rsp,
+        name,
+        file: found.file,
+    })
+}
+
+/// The binary behind all `#!` lines, and the arguments that it gets.
+struct Found {
+    file: Arc<File>,
+    argv: Vec<Vec<u8>>,
+    envp: Vec<Vec<u8>>,
+}
+
+fn resolve_scripts(program: Program<'_>) -> Result<Found, Errno> {
+    let mut file = program.file;
+    let mut argv = program.argv;
+    let mut path = program.path;
+    for depth in 0.. {
+        let mut head = [0; HEAD];
+        elf::read_some(&file, 0, &mut head)?;
+        let Some(script) = script::parse(&head)? else {
+            break;
+        };
+        if program.path_closes {
+            return Err(ENOENT);
+        }
+        if depth == MAX_SCRIPTS {
+            return Err(ELOOP);
+        }
+        file = (program.open)(&script.interpreter)?;
+        let rest = argv.drain(..).skip(1);
+        argv = [script.interpreter.clone()]
+            .into_iter()
+            .chain(script.argument)
+            .chain([path])
+            .chain(rest)
+            .collect();
+        path = script.interpreter;
+    }
+    Ok(Found {
+        file,
+        argv,
+        envp: program.envp,
+    })
+}
+
+/// Opens and reads what PT_INTERP names.
+fn interpreter(
+    elf: &Elf,
+    open: &dyn Fn(&[u8]) -> Result<Arc<File>, Errno>,
+) -> Result<Option<(Arc<File>, Elf)>, Errno> {
+    let Some(path) = &elf.interpreter else {
+        return Ok(None);
+    };
+    let file = open(path)?;
+    let mut head = [0; 64];
+    // A file too short to be a program cannot be read as one.
+    if elf::read_some(&file, 0, &mut head)? < head.len() {
+        return Err(EIO);
+    }
+    if !elf::is_elf(&head) {
+        return Err(ELIBBAD);
+    }
+    let bad = |error| if error == ENOEXEC { ELIBBAD } else { error };
+    let elf = Elf::read(&file).map_err(bad)?;
+    Ok(Some((file, elf)))
+}
+
+fn set_layout(mm: &Mm, loaded: &Loaded, elf: &Elf, role: Role) {
+    let mut brk = loaded.end;
+    // A program that is its own interpreter lies among the mappings, where a heap would
+    // have no room.
+    if role == Role::Interpreter && elf.kind == Kind::Movable {
+        brk = segments::MOVABLE_BASE;
+    }
+    brk += random_pages(HEAP_RANDOM_PAGES);
+    mm.set_layout(|layout| {
+        layout.start_code = loaded.start_code;
+        layout.end_code = loaded.end_code;
+        layout.start_data = loaded.start_data;
+        layout.end_data = loaded.end_data;
+        layout.start_brk = brk;
+        layout.brk = brk;
+    });
+}
+
+/// The last component of the path, cut.
+fn task_name(path: &[u8]) -> Vec<u8> {
+    let name = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
+    name.iter().copied().take(MAX_NAME).collect()
 }

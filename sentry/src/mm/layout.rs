@@ -6,6 +6,7 @@
 use platform::host::random;
 use syscalls::PAGE_SIZE;
 
+use super::Mm;
 use super::state::State;
 use super::vma::{Vma, VmaFlags};
 
@@ -92,6 +93,15 @@ fn start_with_gap(vma: &Vma) -> u64 {
         vma.start.saturating_sub(GUARD_GAP)
     } else {
         vma.start
+    }
+}
+
+impl Mm {
+    /// A free range of `len` bytes, aligned, where a mapping without a wish would go.
+    pub(crate) fn free_range(&self, len: u64, align: u64) -> Option<u64> {
+        let room = len.checked_add(align - PAGE_SIZE)?;
+        let start = self.state.read().find_free(room)?;
+        start.checked_next_multiple_of(align)
     }
 }
 

@@ -16,6 +16,8 @@ mod lock;
 mod map;
 mod mappable;
 mod mappings;
+#[cfg(test)]
+pub(crate) mod mock;
 mod protect;
 mod remap;
 mod resident;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use platform::memfile::Fill;
-use platform::{AddressSpace, Error, MapOp, MemoryFile, Pages, Prot};
+use platform::{MemoryFile, Pages, Prot};
 use syscalls::errno::{EFAULT, ENOMEM};
 use syscalls::{Errno, PAGE_SIZE, UserAddr, UserPtr};
 
+use super::mock::{MockSpace, Table};
 use super::{
     Content, Discard, FutexKey, Layout, Limits, Mappable, Mappings, Mm, Move, NewMapping, Old,
     Placement, PrivateCopies, ProtectFrom, Remap, Sharing, State, VmaFlags,
@@ -15,63 +16,6 @@ use super::{
 
 const PAGE: u64 = PAGE_SIZE;
 const RW: Prot = Prot::READ.union(Prot::WRITE);
-
-/// What the application would see: page address to offset and rights.
-type Table = BTreeMap<u64, (u64, Prot)>;
-
-struct MockSpace {
-    table: Mutex<Table>,
-    calls: Mutex<u32>,
-}
-
-impl MockSpace {
-    fn new(table: Table) -> Arc<Self> {
-        Arc::new(MockSpace {
-            table: Mutex::new(table),
-            calls: Mutex::new(0),
-        })
-    }
-}
-
-impl AddressSpace for MockSpace {
-    fn apply(&self, ops: &[MapOp]) -> Result<(), Error> {
-        *self.calls.lock().unwrap() += 1;
-        let mut table = self.table.lock().unwrap();
-        let pages = |at: UserAddr, len: u64| (at.get()..at.get() + len).step_by(4096);
-        for op in ops {
-            match *op {
-                MapOp::Map {
-                    at,
-                    len,
-                    offset,
-                    prot,
-                    ..
-                } => {
-                    for page in pages(at, len) {
-                        table.insert(page, (offset + page - at.get(), prot));
-                    }
-                }
-                MapOp::Unmap { at, len } => {
-                    table.retain(|page, _| *page < at.get() || *page >= at.get() + len);
-                }
-                MapOp::Protect { at, len, prot } => {
-                    for (_, entry) in table.range_mut(at.get()..at.get() + len) {
-                        entry.1 = prot;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn fork(&self) -> Result<Arc<dyn AddressSpace>, Error> {
-        Ok(MockSpace::new(self.table.lock().unwrap().clone()))
-    }
-
-    fn as_any(&self) -> &dyn std::any::Any {
-        self
-    }
-}
 
 /// A file of a few pages.
 struct TestFile {
@@ -245,7 +189,9 @@ fn a_fault_that_another_thread_resolved_is_tried_again() {
 fn fork_copies_on_write_and_the_last_owner_keeps() {
     let file = memory();
     let parent = new_mm(&file);
-    let at = zeros(&parent, 64);
+    let at = parent
+        .map(NewMapping::zeros(Placement::Fixed(0x1000_0000), 64 * PAGE))
+        .unwrap();
     parent.write_bytes(at, &[7; 64 * 4096]).unwrap();
     let used = file.used();
     let child = parent.fork().unwrap();

@@ -37,6 +37,14 @@ pub const COMMON: &[Allow] = &[
         "Rust asks for the stack's bounds; how many CPUs there are",
     ),
     Allow(
+        "sched_setaffinity",
+        "mappers stay on the CPU of whoever waits for them",
+    ),
+    Allow(
+        "getcpu",
+        "where is this thread, where the vDSO does not tell",
+    ),
+    Allow(
         "rt_sigprocmask",
         "glibc, around the start and end of threads",
     ),

@@ -6,15 +6,10 @@ use super::pending;
 use crate::task::Current;
 
 pending! {
-    Signalfd
-    Signalfd4
     InotifyInit
     InotifyAddWatch
     InotifyRmWatch
     InotifyInit1
-    Splice
-    Tee
-    Vmsplice
     IoSetup
     IoDestroy
     IoGetevents

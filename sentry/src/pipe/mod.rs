@@ -238,6 +238,23 @@ impl Pipe {
         Ok(capacity)
     }
 
+    /// Bytes that fit now; all the same to a pipe that nobody reads, so that the write
+    /// finds out.
+    pub(crate) fn room(&self) -> usize {
+        let state = self.state.lock();
+        if state.readers == 0 {
+            ATOMIC
+        } else {
+            state.capacity.saturating_sub(state.ring.len())
+        }
+    }
+
+    /// Puts back at the front what was just read.
+    pub(crate) fn unread(&self, bytes: &[u8]) {
+        self.state.lock().ring.unread(bytes);
+        self.queue.notify(Ready::READABLE);
+    }
+
     /// tee(2): the first `len` bytes without taking them.
     pub(crate) fn peek(&self, len: usize) -> Result<Vec<u8>, Errno> {
         let state = self.state.lock();

@@ -115,6 +115,16 @@ impl Ring {
         copy
     }
 
+    /// Puts bytes before the first.
+    pub(crate) fn unread(&mut self, bytes: &[u8]) {
+        let mut all = bytes.to_vec();
+        all.extend(self.peek(self.len));
+        self.len = all.len();
+        all.resize(self.len.next_power_of_two().max(MIN_STORAGE), 0);
+        self.bytes = all.into_boxed_slice();
+        self.head = 0;
+    }
+
     fn make_room(&mut self, more: usize) {
         let need = self.len + more;
         if need <= self.bytes.len() {

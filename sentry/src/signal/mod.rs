@@ -17,6 +17,7 @@ mod mask;
 mod number;
 mod queue;
 mod send;
+mod signalfd;
 mod stop;
 
 use syscalls::abi::signal::Siginfo;

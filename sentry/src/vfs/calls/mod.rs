@@ -12,6 +12,7 @@ mod owner;
 pub(crate) mod rw;
 mod seek;
 mod size;
+mod splice;
 mod stat;
 mod statfs;
 mod sync;

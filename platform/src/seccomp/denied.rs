@@ -1,12 +1,12 @@
 //! The last words of a process whose filter refused a call.
 //!
 //! Operators search for the line `Sentry syscall denied: name(arguments)`, on stderr and in
-//! the log. Everything here runs in a signal handler, perhaps on a thread that holds the
+//! the log: it goes to whoever passes it on there. Everything here runs in a signal handler, perhaps on a thread that holds the
 //! allocator's lock: it uses its own stack and two host calls.
 
 use std::io::Write;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,16 +21,16 @@ pub const STATUS: i32 = 128 + libc::SIGSYS;
 
 struct Reporter {
     who: &'static str,
-    log: Option<OwnedFd>,
+    listener: Option<OwnedFd>,
 }
 
 static REPORTER: OnceLock<Reporter> = OnceLock::new();
 
 /// From now on, a refused call ends the process with the line
-/// `{who} syscall denied: …` on stderr and, if given, on `log`. To be called once, before
-/// the filter is installed.
-pub fn report_as(who: &'static str, log: Option<OwnedFd>) -> Result<(), Errno> {
-    if REPORTER.set(Reporter { who, log }).is_err() {
+/// `{who} syscall denied: …`, written at once to `listener`, or to stderr without one. To
+/// be called once, before the filter is installed, which must allow write(2).
+pub fn report_as(who: &'static str, listener: Option<OwnedFd>) -> Result<(), Errno> {
+    if REPORTER.set(Reporter { who, listener }).is_err() {
         return Err(syscalls::errno::EBUSY);
     }
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
@@ -69,10 +69,8 @@ impl Reporter {
         let line = &buffer[..room - left];
         // SAFETY: stderr's number; a closed one makes the write fail.
         let stderr = unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) };
-        let _ = nix::unistd::write(stderr, line);
-        if let Some(log) = self.log.as_ref().filter(|log| log.as_raw_fd() > 2) {
-            let _ = nix::unistd::write(log, line);
-        }
+        let listener = self.listener.as_ref().map_or(stderr, AsFd::as_fd);
+        let _ = nix::unistd::write(listener, line);
     }
 
     fn line(&self, out: &mut dyn Write, registers: &[libc::greg_t; 23]) -> std::io::Result<()> {

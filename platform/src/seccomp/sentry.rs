@@ -78,7 +78,7 @@ pub const COMMON: &[Allow] = &[
     Allow("preadv", "a file as stdin, into guest pages"),
     Allow("pwritev", "a file as stdout, from guest pages"),
     Allow("lseek", "the offset of a shared stdout"),
-    Allow("fstat", "what stdio is"),
+    Allow("newfstatat", "what stdio is").when(&[Arg(3).is(libc::AT_EMPTY_PATH)]),
     Allow("fsync", "a file as stdout"),
     Allow("fcntl", "flags of stdio; a second handle on it"),
     Allow("close", "descriptors of ended processes and of stdio"),

@@ -6,9 +6,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use ::gofer::server::{Config, Mounts, Owners, Rights, Server, Tree};
+use ::gofer::server::{Config, Mounts, Owners, Rights, Server, Tree, seccomp_rows};
 use platform::host::caps::Caps;
 use platform::host::mounts::{Depth, clone_tree};
+use platform::seccomp::{Otherwise, Program};
 
 use super::boot::{GoferBoot, Inherited, TreeBoot, TreeRoot};
 use super::{jail, start};
@@ -62,6 +63,9 @@ fn serve(mut inherited: Inherited<GoferBoot>, supervisor: &OwnedFd) -> Outcome<E
     jail::empty_root()?;
     jail::lock(CAPS)?;
     jail::end_with_parent(supervisor)?;
+    let rows = [seccomp_rows(), jail::COMMON].concat();
+    let program = Program::compile(&rows, Otherwise::Trap);
+    jail::filter("Gofer", program, supervisor)?;
     server.run().context("serving files")?;
     Ok(ExitCode::SUCCESS)
 }

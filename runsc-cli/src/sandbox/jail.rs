@@ -15,6 +15,7 @@ use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::pivot_root;
 use platform::host::caps::{self, Caps};
+use platform::seccomp::{Allow, Arg, Program, denied};
 
 use crate::failure::{Context, Failure, Outcome};
 
@@ -64,6 +65,30 @@ pub(super) fn lock(keep: Caps) -> Outcome<()> {
     caps::drop_all_but(keep).context("dropping capabilities")?;
     prctl::set_no_new_privs().context("no_new_privs")
 }
+
+/// The last step: from here on, a host call that `program` does not allow ends the process,
+/// whose last words `who syscall denied: …` go to the command line.
+pub(super) fn filter(
+    who: &'static str,
+    program: Result<Program, syscalls::Errno>,
+    supervisor: impl AsFd,
+) -> Outcome<()> {
+    const WHAT: &str = "the filter of system calls";
+    let listener = supervisor.as_fd().try_clone_to_owned().context(WHAT)?;
+    denied::report_as(who, Some(listener)).context(WHAT)?;
+    program.and_then(|program| program.install()).context(WHAT)
+}
+
+/// What every process needs to end in order.
+pub(super) const COMMON: &[Allow] = &[
+    Allow("sendto", "tells the command line why it ends"),
+    Allow("write", "log lines, last words"),
+    Allow("exit_group", "the end"),
+    Allow("rt_sigaction", "glibc, before the first thread is made").when(&[Arg(0).is(SIGSETXID)]),
+];
+
+/// glibc's own signal, with which threads change their ids together.
+const SIGSETXID: i32 = 33;
 
 /// Ends this process when the command line dies, however that happens. `supervisor` is the
 /// socket whose other end only the command line holds.

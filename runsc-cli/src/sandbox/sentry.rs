@@ -1,13 +1,23 @@
 //! The Sentry's process.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use ::gofer::Client;
 use platform::host::caps::Caps;
+use platform::ptrace::PtracePlatform;
+use platform::seccomp::sentry::{For, rows};
+use platform::seccomp::{Otherwise, Program};
+use platform::{MemoryFile, Platform};
+use sentry::boot::{self, Boot, Sandbox};
+use sentry::signal::Signal;
 
-use super::boot::{Inherited, SentryBoot};
-use super::{jail, supervisor};
-use crate::failure::Outcome;
+use super::boot::{Inherited, PlatformKind, SentryBoot};
+use super::gofer::ClientEnd;
+use super::jail;
+use super::supervisor::{self, Order, Report};
+use crate::failure::{Context, Failure, Outcome};
 use crate::log_file;
 
 /// main of `runsk-sentry`.
@@ -16,17 +26,101 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn serve(mut inherited: Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outcome<ExitCode> {
-    let log = inherited
-        .boot
-        .log
-        .file
-        .map(|index| inherited.fd(index))
-        .transpose()?;
+    let log = inherited.boot.log.file;
+    let log = log.map(|index| inherited.fd(index)).transpose()?;
     log_file::start(inherited.boot.log.settings, log);
+
     jail::leave_network()?;
     jail::empty_root()?;
     jail::lock(Caps::empty())?;
     jail::end_with_parent(supervisor)?;
-    let _: Option<()> = supervisor::hear(supervisor, supervisor::Wait::Yes);
-    Ok(ExitCode::SUCCESS)
+
+    // While the process is small and has but one thread: the platform makes copies of it.
+    let memory = MemoryFile::adopt(inherited.fd(inherited.boot.memory)?);
+    let memory = memory.context("the sandbox's memory")?;
+    let (platform, rows) = platform(inherited.boot.platform, &memory)?;
+    let rows = [&rows, ::gofer::client::seccomp_rows(), jail::COMMON].concat();
+    let program = Program::compile_with_threads(&rows, Otherwise::Trap);
+    jail::filter("Sentry", program, supervisor)?;
+
+    let sandbox = boot::start(Boot {
+        platform,
+        memory,
+        gofer: connect(&mut inherited, supervisor)?,
+        stdio: stdio()?,
+        config: inherited.boot.config,
+    });
+    let sandbox = Arc::new(sandbox.map_err(|error| Failure::new(error.to_string()))?);
+    obey(&sandbox, supervisor)?;
+    let status = sandbox
+        .wait()
+        .map_err(|error| Failure::new(error.to_string()))?
+        .to_shell();
+    Ok(ExitCode::from(u8::try_from(status).unwrap_or(u8::MAX)))
+}
+
+/// A platform, and the host calls that it needs.
+fn platform(
+    kind: PlatformKind,
+    memory: &MemoryFile,
+) -> Outcome<(Arc<dyn Platform>, Vec<platform::seccomp::Allow>)> {
+    match kind {
+        PlatformKind::Ptrace => {
+            let platform = PtracePlatform::new(memory)
+                .map_err(|error| Failure::new(format!("platform ptrace: {error}")))?;
+            Ok((Arc::new(platform), rows(For::Ptrace)))
+        }
+    }
+}
+
+fn connect(inherited: &mut Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outcome<Client> {
+    let (region, socket) = inherited.boot.gofer;
+    let end = ClientEnd {
+        region: inherited.fd(region)?,
+        socket: inherited.fd(socket)?,
+    };
+    let supervisor = second(supervisor)?;
+    let on_broken = move || {
+        let report = Report::Failed("Gofer broken pipe: it is gone".to_owned());
+        let _ = supervisor::tell(&supervisor, &report);
+        std::process::exit(1);
+    };
+    Client::connect(end, on_broken).context("the channel to the Gofer")
+}
+
+/// The container's standard input and output. Ours stay: a panic is told on stderr.
+fn stdio() -> Outcome<Vec<OwnedFd>> {
+    Ok(vec![
+        second(std::io::stdin())?,
+        second(std::io::stdout())?,
+        second(std::io::stderr())?,
+    ])
+}
+
+fn second(fd: impl AsFd) -> Outcome<OwnedFd> {
+    fd.as_fd()
+        .try_clone_to_owned()
+        .context("a second descriptor")
+}
+
+/// Starts a thread that does what the command line says.
+fn obey(sandbox: &Arc<Sandbox>, supervisor: &OwnedFd) -> Outcome<()> {
+    const STACK: usize = 128 << 10;
+    let (sandbox, supervisor) = (Arc::clone(sandbox), second(supervisor)?);
+    let run = move || {
+        while let Some(order) = supervisor::hear_order(&supervisor) {
+            match order {
+                Order::Signal(number) => match Signal::new(number) {
+                    Ok(signal) => sandbox.signal(signal),
+                    Err(error) => log::warn!("signal {number} from outside: {error}"),
+                },
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("orders".to_owned())
+        .stack_size(STACK)
+        .spawn(run)
+        .map(drop)
+        .context("a thread for orders")
 }

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 
 use super::console::{Console, End};
 use super::start::{Sandbox, Started};
-use super::supervisor::{self, Order, Report, Wait};
+use super::supervisor::{self, Order, Report};
 use crate::failure::{Context, Failure, Outcome};
 
 /// Signals to this process that the container's first process gets, as with runc. Not
@@ -207,7 +207,7 @@ fn gofer_broke(gofer: &Started, end: WaitStatus) -> Failure {
 }
 
 fn reported(process: &Started) -> Option<Failure> {
-    let Report::Failed(message) = supervisor::hear(&process.supervisor, Wait::No)?;
+    let Report::Failed(message) = supervisor::hear_report(&process.supervisor)?;
     Some(Failure::new(message))
 }
 

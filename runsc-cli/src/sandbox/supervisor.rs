@@ -1,11 +1,11 @@
 //! The socket between the command line and each process that it starts: packets of JSON.
-//! Its end of file tells each side that the other is gone.
+//! Its end of file tells each side that the other is gone. One packet is plain text: the last
+//! words of a process whose filter refused a call, written by its signal handler.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Context, Outcome};
@@ -48,26 +48,28 @@ pub(super) fn tell(socket: impl AsFd, message: &impl Serialize) -> Outcome<()> {
         .context("a message")
 }
 
-/// Receives a packet. `None` at the end, for a packet that means nothing, and, if `wait` is
-/// not allowed, where there is none.
-pub(super) fn hear<T: DeserializeOwned>(socket: impl AsFd, wait: Wait) -> Option<T> {
-    let mut buffer = [0; MAX];
-    let flags = match wait {
-        Wait::Yes => MsgFlags::empty(),
-        Wait::No => MsgFlags::MSG_DONTWAIT,
-    };
+/// Receives an order. `None` at the end, and for a packet that means nothing.
+pub(super) fn hear_order(socket: impl AsFd) -> Option<Order> {
+    serde_json::from_slice(&receive(socket, MsgFlags::empty())?).ok()
+}
+
+/// Receives a report, if there is one.
+pub(super) fn hear_report(socket: impl AsFd) -> Option<Report> {
+    let packet = receive(socket, MsgFlags::MSG_DONTWAIT)?;
+    let last_words = || Report::Failed(String::from_utf8_lossy(&packet).trim_end().to_owned());
+    Some(serde_json::from_slice(&packet).unwrap_or_else(|_| last_words()))
+}
+
+fn receive(socket: impl AsFd, flags: MsgFlags) -> Option<Vec<u8>> {
+    let mut buffer = vec![0; MAX];
     loop {
         match recv(socket.as_fd().as_raw_fd(), &mut buffer, flags) {
             Err(Errno::EINTR) => {}
             Err(_) | Ok(0) => return None,
-            Ok(len) => return serde_json::from_slice(buffer.get(..len)?).ok(),
+            Ok(len) => {
+                buffer.truncate(len);
+                return Some(buffer);
+            }
         }
     }
-}
-
-/// Whether to wait for a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    Yes,
-    No,
 }

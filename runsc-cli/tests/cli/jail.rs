@@ -35,6 +35,7 @@ fn check_jail(pid: i32) {
         assert_ne!(namespace(pid, kind), own, "{kind}");
     }
     assert_eq!(status(pid, "NoNewPrivs"), "1");
+    assert_eq!(status(pid, "Seccomp"), "2", "a filter");
     for set in ["CapInh", "CapAmb"] {
         assert_eq!(status(pid, set), "0000000000000000", "{set}");
     }

@@ -32,7 +32,7 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts `runsk do sleep` and waits until both jails are locked.
+    /// Starts `runsk do sleep` and waits until both filters are in place.
     pub(crate) fn start(caller: Caller) -> Self {
         let cli = runsk(caller)
             .args(["do", "sleep", "60"])
@@ -117,7 +117,7 @@ fn locked_child(parent: u32, name: &str) -> Option<i32> {
     };
     let pid = children.split_whitespace().find(is_ours)?;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status.contains("NoNewPrivs:\t1").then_some(())?;
+    status.contains("Seccomp:\t2").then_some(())?;
     pid.parse().ok()
 }
 

@@ -165,7 +165,7 @@ impl Sandbox {
 
     /// Waits until the first process has ended and all others with it; writes back what
     /// is still to be written.
-    pub fn wait(self) -> Result<ExitStatus, BootError> {
+    pub fn wait(&self) -> Result<ExitStatus, BootError> {
         let status = loop {
             if let Some(status) = self.first.exit_status() {
                 break status;

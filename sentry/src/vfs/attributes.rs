@@ -67,6 +67,9 @@ pub(super) fn change_owner(
         FileKind::Directory | FileKind::Symlink => None,
         _ => set_id::stripped(creds, owner.mode, owner.gid),
     };
+    if mode.is_some() && !acts_as_owner(creds, owner.uid) {
+        return Err(EPERM);
+    }
     let change = SetAttr {
         uid,
         gid,

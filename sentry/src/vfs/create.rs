@@ -7,7 +7,6 @@ use syscalls::{Errno, Fd};
 
 use super::access::{Access, acts_as_owner, permit};
 use super::dcache::Change;
-use super::lookup::check_free;
 use super::notify::{self, Event};
 use super::{Dentry, FileKind, FileName, InodeRef, Location, Mode, NewNode, Owner};
 use crate::task::{Capabilities, Credentials, Current};
@@ -26,12 +25,13 @@ impl Current {
         mode: Mode,
     ) -> Result<Location, Errno> {
         let creds = self.creds.get();
-        let (dir, name, slash) = self.walk_to_new(&creds, dirfd, path)?;
+        let (dir, any_name, slash) = self.walk_to_new(&creds, dirfd, path)?;
         let directory = matches!(node, NewNode::Directory);
         let mode = self.less_umask(mode);
+        let name;
         let dentry = {
             let change = dir.dentry.change()?;
-            check_free(change.child(&name))?;
+            name = change.free(any_name)?;
             if slash && !directory {
                 return Err(ENOENT);
             }
@@ -52,10 +52,11 @@ impl Current {
         target: &[u8],
     ) -> Result<Location, Errno> {
         let creds = self.creds.get();
-        let (dir, name, slash) = self.walk_to_new(&creds, dirfd, path)?;
+        let (dir, any_name, slash) = self.walk_to_new(&creds, dirfd, path)?;
+        let name;
         let dentry = {
             let change = dir.dentry.change()?;
-            check_free(change.child(&name))?;
+            name = change.free(any_name)?;
             if slash {
                 return Err(ENOENT);
             }
@@ -78,10 +79,11 @@ impl Current {
     /// Gives `old` the further name `path`.
     pub(super) fn make_link(&self, old: &Location, dirfd: Fd, path: &[u8]) -> Result<(), Errno> {
         let creds = self.creds.get();
-        let (dir, name, slash) = self.walk_to_new(&creds, dirfd, path)?;
+        let (dir, any_name, slash) = self.walk_to_new(&creds, dirfd, path)?;
+        let name;
         let dentry = {
             let change = dir.dentry.change()?;
-            check_free(change.child(&name))?;
+            name = change.free(any_name)?;
             if slash {
                 return Err(ENOENT);
             }

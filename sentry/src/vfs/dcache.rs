@@ -15,7 +15,7 @@ use std::sync::{Arc, Weak};
 
 use foldhash::fast::RandomState;
 use syscalls::Errno;
-use syscalls::errno::{EAGAIN, ENOENT};
+use syscalls::errno::{EAGAIN, EEXIST, ENOENT};
 
 use super::dentry::Place;
 use super::{Dentry, FileName, InodeRef};
@@ -136,6 +136,7 @@ impl Dentry {
                     Some(child.clone())
                 }
                 Some(Child::Absent) => return Err(ENOENT),
+                None if names.dead => return Err(ENOENT),
                 None => None,
             };
             (known, names.generation)
@@ -278,6 +279,18 @@ impl Change<'_> {
             Err(ENOENT)
         } else {
             Ok(())
+        }
+    }
+
+    /// `name`, if nothing has it; `EEXIST`, `ENOENT` in a removed directory, and what is
+    /// wrong with the name.
+    pub(super) fn free(&self, name: Result<FileName, Errno>) -> Result<FileName, Errno> {
+        self.check_alive()?;
+        let name = name?;
+        match self.child(&name) {
+            Ok(_) => Err(EEXIST),
+            Err(ENOENT) => Ok(name),
+            Err(error) => Err(error),
         }
     }
 

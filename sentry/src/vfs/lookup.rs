@@ -75,7 +75,7 @@ impl Current {
             Last::Here => EntryName::Root,
             Last::Dot => EntryName::Dot,
             Last::DotDot => EntryName::DotDot,
-            Last::Name { range, slash } => EntryName::Name(walk.name(&range)?, slash),
+            Last::Name { range, slash } => EntryName::Name(walk.name(&range), slash),
         };
         Ok(Entry {
             dir: walk.here().clone(),
@@ -90,7 +90,7 @@ impl Current {
         creds: &Credentials,
         dirfd: Fd,
         path: &[u8],
-    ) -> Result<(Location, FileName, bool), Errno> {
+    ) -> Result<(Location, AnyName, bool), Errno> {
         let entry = self.walk_to_entry(creds, dirfd, path)?;
         match entry.name {
             EntryName::Name(name, slash) => Ok((entry.dir, name, slash)),
@@ -98,6 +98,9 @@ impl Current {
         }
     }
 }
+
+/// A name that may be too long.
+pub(super) type AnyName = Result<FileName, Errno>;
 
 /// A place for a name.
 pub(super) struct Entry {
@@ -115,15 +118,6 @@ pub(super) enum EntryName {
     Dot,
     /// "..".
     DotDot,
-    /// A name, and whether a '/' follows.
-    Name(FileName, bool),
-}
-
-/// `ENOENT` says only that a name is free.
-pub(super) fn check_free<T>(found: Result<T, Errno>) -> Result<(), Errno> {
-    match found {
-        Ok(_) => Err(EEXIST),
-        Err(ENOENT) => Ok(()),
-        Err(error) => Err(error),
-    }
+    /// A name, and whether a '/' follows. That it is too long counts when it is looked up.
+    Name(AnyName, bool),
 }

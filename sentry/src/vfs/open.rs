@@ -12,14 +12,13 @@ use syscalls::{Errno, Fd, Stop};
 use super::access::{Access, acts_as_owner, permit};
 use super::create::{make, owner_of_new};
 use super::dentry::Place;
-use super::lookup::check_free;
+use super::lookup::AnyName;
 use super::notify::{self, Event};
 use super::unnamed::mark_linkable;
 use super::walk::{Last, Walk, Walking};
 use super::write_access::{Claim, DenyWrite, WriteAccess};
 use super::{
-    Dentry, File, FileKind, FileName, FileOps, Location, Mode, MountFlags, NewNode, OpenMode,
-    SetAttr, device,
+    Dentry, File, FileKind, FileOps, Location, Mode, MountFlags, NewNode, OpenMode, SetAttr, device,
 };
 use crate::task::{Credentials, Current};
 
@@ -198,8 +197,9 @@ impl Current {
         let mut walk = Walk::new(self, creds, || self.start(dirfd), path, open.how)?;
         let exclusive = open.has(OpenFlags::EXCL);
         loop {
-            let Last::Name { range, slash } = walk.to_last()? else {
-                return Err(EISDIR);
+            let last = walk.to_last()?;
+            let Last::Name { range, slash } = last else {
+                return Ok((walk.finish_at(&last)?, Made::No));
             };
             if slash {
                 return Err(EISDIR);
@@ -210,8 +210,8 @@ impl Current {
                     Ok(_) if exclusive => return Err(EEXIST),
                     Err(ENOENT) => {
                         let dir = walk.here();
-                        let name = walk.name(&range)?;
-                        match self.create_regular(creds, dir, &name, open.mode) {
+                        let name = walk.name(&range);
+                        match self.create_regular(creds, dir, name, open.mode) {
                             Err(EEXIST) if !exclusive => {}
                             made => return Ok((made?, Made::Yes)),
                         }
@@ -220,9 +220,11 @@ impl Current {
                 }
             };
             if child.inode().kind() != FileKind::Symlink {
+                may_reuse(creds, walk.here(), &child)?;
                 return Ok((child, Made::No));
             }
             if open.has(OpenFlags::NOFOLLOW) {
+                may_reuse(creds, walk.here(), &child)?;
                 return Err(ELOOP);
             }
             walk.follow(&child)?;
@@ -236,16 +238,17 @@ impl Current {
         &self,
         creds: &Credentials,
         dir: &Location,
-        name: &FileName,
+        any_name: AnyName,
         mode: Mode,
     ) -> Result<Location, Errno> {
         let mode = self.less_umask(mode);
+        let name;
         let dentry = {
             let change = dir.dentry.change()?;
-            check_free(change.child(name))?;
-            make(creds, dir, &change, name, NewNode::Regular, mode)?
+            name = change.free(any_name)?;
+            make(creds, dir, &change, &name, NewNode::Regular, mode)?
         };
-        notify::entry(Event::Create, dir, name, &dentry);
+        notify::entry(Event::Create, dir, &name, &dentry);
         Ok(Location {
             mount: dir.mount.clone(),
             dentry,
@@ -296,8 +299,13 @@ impl Current {
         let inode = location.inode().clone();
         let kind = inode.kind();
         let is_dir = kind == FileKind::Directory;
-        if made == Made::No && open.has(OpenFlags::CREAT) && is_dir {
-            return Err(EISDIR.into());
+        if made == Made::No && open.has(OpenFlags::CREAT) {
+            if open.has(OpenFlags::EXCL) {
+                return Err(EEXIST.into());
+            }
+            if is_dir {
+                return Err(EISDIR.into());
+            }
         }
         if open.has(OpenFlags::DIRECTORY) && !is_dir {
             return Err(ENOTDIR.into());
@@ -343,12 +351,38 @@ impl Current {
             return Ok(inode.clone().open(self, mode)?);
         }
         match inode.kind() {
+            // Access mode 3 opens neither end.
+            FileKind::Fifo if !mode.reads() && !mode.writes() => Err(EINVAL.into()),
             FileKind::Fifo => Ok(Box::new(crate::pipe::open_fifo(self, inode, mode)?)),
             FileKind::CharDevice | FileKind::BlockDevice => Ok(device::open(self, location, mode)?),
             FileKind::Socket => Err(ENXIO.into()),
             FileKind::Symlink => Err(ELOOP.into()),
             FileKind::Regular | FileKind::Directory => Ok(inode.clone().open(self, mode)?),
         }
+    }
+}
+
+/// What is no regular file or FIFO and lies in a directory for everybody may be opened
+/// with O_CREAT by its owner and the directory's alone; for those two proc_sys_fs(5)'s
+/// protected_regular and protected_fifos would say the same.
+fn may_reuse(creds: &Credentials, dir: &Location, child: &Location) -> Result<(), Errno> {
+    let kind = child.inode().kind();
+    if matches!(
+        kind,
+        FileKind::Regular | FileKind::Fifo | FileKind::Directory
+    ) {
+        return Ok(());
+    }
+    let above = dir.inode().owner()?;
+    let shared = above.mode.contains(Mode::STICKY) && above.mode.bits() & 0o002 != 0;
+    if !shared {
+        return Ok(());
+    }
+    let uid = child.inode().owner()?.uid;
+    if uid == above.uid || uid == creds.uid.fs {
+        Ok(())
+    } else {
+        Err(EACCES)
     }
 }
 

@@ -24,6 +24,7 @@ impl Current {
         if !dir.mount.is_writable() {
             return Err(EROFS);
         }
+        let name = name?;
         let child = {
             let change = dir.dentry.change()?;
             let child = change.child(&name)?;
@@ -59,6 +60,7 @@ impl Current {
         if !dir.mount.is_writable() {
             return Err(EROFS);
         }
+        let name = name?;
         let child = {
             let change = dir.dentry.change()?;
             let child = change.child(&name)?;

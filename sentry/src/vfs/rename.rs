@@ -7,7 +7,7 @@ use syscalls::{Errno, Fd};
 
 use super::access::{Access, permit};
 use super::dcache::Change;
-use super::lookup::{Entry, EntryName};
+use super::lookup::{AnyName, Entry, EntryName};
 use super::notify;
 use super::remove::may_remove;
 use super::{Dentry, FileName, RenameMode};
@@ -103,14 +103,18 @@ impl Current {
                 to: locked.to(),
                 from_dir: &from_dir.dentry,
                 to_dir: &to_dir.dentry,
-                from_name: &from_name,
-                to_name: &to_name,
                 slashes: (from_slash, to_slash),
                 mode,
             };
-            rename.perform()?
+            rename.perform(from_name, to_name)?
         };
-        if let Some((moved, other)) = done {
+        if let Some(Done {
+            moved,
+            other,
+            from_name,
+            to_name,
+        }) = done
+        {
             notify::renamed((&from_dir, &from_name), (&to_dir, &to_name), &moved);
             match other {
                 Some(other) if mode == RenameMode::Exchange => {
@@ -124,8 +128,14 @@ impl Current {
     }
 }
 
-/// What moved, and what was there before.
-type Moved = (Arc<Dentry>, Option<Arc<Dentry>>);
+/// What a rename did.
+struct Done {
+    moved: Arc<Dentry>,
+    from_name: FileName,
+    to_name: FileName,
+    /// What had the new name before.
+    other: Option<Arc<Dentry>>,
+}
 
 struct Rename<'a> {
     creds: &'a Credentials,
@@ -133,8 +143,6 @@ struct Rename<'a> {
     to: &'a Change<'a>,
     from_dir: &'a Arc<Dentry>,
     to_dir: &'a Arc<Dentry>,
-    from_name: &'a FileName,
-    to_name: &'a FileName,
     /// Whether a '/' followed the names.
     slashes: (bool, bool),
     mode: RenameMode,
@@ -142,9 +150,12 @@ struct Rename<'a> {
 
 impl Rename<'_> {
     /// Linux's checks in Linux's order, then the deed. `None`: both names are one file.
-    fn perform(&self) -> Result<Option<Moved>, Errno> {
-        let old = self.from.child(self.from_name)?;
-        let new = match self.to.child(self.to_name) {
+    fn perform(&self, from_name: AnyName, to_name: AnyName) -> Result<Option<Done>, Errno> {
+        let from_name = from_name?;
+        let old = self.from.child(&from_name)?;
+        self.to.check_alive()?;
+        let to_name = to_name?;
+        let new = match self.to.child(&to_name) {
             Ok(new) => Some(new),
             Err(ENOENT) => None,
             Err(error) => return Err(error),
@@ -167,38 +178,35 @@ impl Rename<'_> {
         {
             return Err(if exchange { EINVAL } else { ENOTEMPTY });
         }
-        if new
+        let same = new
             .as_ref()
-            .is_some_and(|new| Arc::ptr_eq(new.inode(), old.inode()))
-        {
+            .is_some_and(|new| Arc::ptr_eq(new.inode(), old.inode()));
+        if same {
             return Ok(None);
         }
         self.check(&old, new.as_ref())?;
-        let directory = self.to.inode();
-        match &new {
-            // Nobody makes an entry in what is replaced.
-            Some(replaced) if !exchange && replaced.is_dir() => {
-                let _inner = replaced.change_second()?;
-                self.from
-                    .inode()
-                    .rename(self.from_name, directory, self.to_name, self.mode)?;
-                self.to.removed(self.to_name, replaced);
-            }
-            _ => {
-                self.from
-                    .inode()
-                    .rename(self.from_name, directory, self.to_name, self.mode)?;
-                if let Some(replaced) = new.as_ref().filter(|_| !exchange) {
-                    self.to.removed(self.to_name, replaced);
-                }
+        {
+            // Nobody makes an entry in a directory that is replaced.
+            let replaced = new.as_ref().filter(|new| !exchange && new.is_dir());
+            let _inner = replaced.map(Dentry::change_second).transpose()?;
+            self.from
+                .inode()
+                .rename(&from_name, self.to.inode(), &to_name, self.mode)?;
+            if let Some(replaced) = new.as_ref().filter(|_| !exchange) {
+                self.to.removed(&to_name, replaced);
             }
         }
         match &new {
-            Some(other) if exchange => self.from.attach(self.from_name, other),
-            _ => self.from.detach(self.from_name),
+            Some(other) if exchange => self.from.attach(&from_name, other),
+            _ => self.from.detach(&from_name),
         }
-        self.to.attach(self.to_name, &old);
-        Ok(Some((old, new)))
+        self.to.attach(&to_name, &old);
+        Ok(Some(Done {
+            moved: old,
+            from_name,
+            to_name,
+            other: new,
+        }))
     }
 
     fn check(&self, old: &Arc<Dentry>, new: Option<&Arc<Dentry>>) -> Result<(), Errno> {

@@ -315,6 +315,14 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The end, for a last component that is no name.
+    pub(super) fn finish_at(mut self, last: &Last) -> Result<Location, Errno> {
+        if *last == Last::DotDot {
+            self.up()?;
+        }
+        self.arrive()
+    }
+
     /// True once nothing of the path is left: after a jump at its end.
     pub(super) fn is_at_end(&self) -> bool {
         self.next >= self.path.len()

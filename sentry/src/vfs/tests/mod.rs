@@ -3,6 +3,7 @@
 mod names;
 mod open;
 mod paths;
+mod replay;
 mod speed;
 
 use std::sync::Arc;

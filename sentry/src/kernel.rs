@@ -1,5 +1,6 @@
 //! The kernel: owns everything that tasks share.
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 
 use platform::{MemoryFile, Platform};
@@ -14,6 +15,9 @@ use crate::time::AlarmQueue;
 use crate::tty::PtyTable;
 use crate::vfs::{Dentry, Mount, MountFlags};
 use crate::wait::WaitQueue;
+
+/// More than these are not shown to programs.
+const MAX_CPUS: u32 = 64;
 
 /// One sandbox's kernel.
 pub struct Kernel {
@@ -37,6 +41,7 @@ pub struct Kernel {
     pub users: Users,
     /// Holds memfds and System V shared memory; see [`Self::shared_memory`].
     shared_memory: OnceLock<Arc<Mount>>,
+    cpus: u32,
     /// Told whenever a process has ended.
     pub process_ends: WaitQueue,
     /// Host and NIS domain name of the first process, uts_namespaces(7).
@@ -86,6 +91,15 @@ impl Kernel {
             host: config.hostname.clone(),
             domain: config.domainname.clone(),
         };
+        let host_cpus = || {
+            let count = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+            u32::try_from(count).unwrap_or(MAX_CPUS)
+        };
+        let cpus = match config.cpus {
+            0 => host_cpus(),
+            cpus => cpus,
+        };
+        let cpus = cpus.clamp(1, MAX_CPUS);
         Arc::new(Kernel {
             config,
             platform,
@@ -97,9 +111,22 @@ impl Kernel {
             futexes: FutexTable::default(),
             users: Users::default(),
             shared_memory: OnceLock::new(),
+            cpus,
             process_ends: WaitQueue::new(),
             uts: Arc::new(UtsNamespace::new(uts)),
         })
+    }
+
+    /// How many processors the sandbox has, 1..=64.
+    pub fn cpus(&self) -> u32 {
+        self.cpus
+    }
+
+    /// The processor that the calling host thread runs on, below [`Self::cpus`].
+    pub fn current_cpu(&self) -> u32 {
+        let cpu = nix::sched::sched_getcpu().ok();
+        let cpu = cpu.and_then(|cpu| u32::try_from(cpu).ok());
+        cpu.unwrap_or(0) % self.cpus
     }
 
     /// The internal tmpfs that holds files without a name.

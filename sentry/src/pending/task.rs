@@ -7,6 +7,4 @@ use crate::task::Current;
 
 pending! {
     Ptrace
-    Kcmp
-    Setns
 }

@@ -1,6 +1,7 @@
 //! Running another program, execve(2).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use platform::{FpState, Regs};
 use syscalls::abi::fs::PathFlags;
@@ -200,6 +201,7 @@ impl Current {
         self.group.timers.on_exec();
         creds.commit(self);
         self.group.set_executed();
+        self.group.barriers.store(0, Ordering::Relaxed);
         self.group.set_exit_signal(Some(Signal::CHLD));
         self.own.alt_stack = AltStack::default();
         self.own.saved_mask = None;

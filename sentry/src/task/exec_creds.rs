@@ -99,10 +99,10 @@ impl ExecCredentials {
 
     /// Makes them the task's.
     pub(super) fn commit(self, task: &mut Current) {
-        task.group.set_dumpable(!self.gained);
-        if self.gained {
-            task.set_parent_death_signal(None);
-        }
+        let plain = self.creds.uid.effective == self.creds.uid.real
+            && self.creds.gid.effective == self.creds.gid.real;
+        // What they gained, if anything, is noticed when they are set.
+        task.group.set_dumpable(plain);
         task.set_credentials(self.creds);
     }
 }

@@ -34,6 +34,10 @@ pub struct ThreadGroup {
     /// Others of the same user may look into it, prctl(PR_SET_DUMPABLE).
     dumpable: AtomicBool,
     ended: AtomicBool,
+    /// prctl(PR_SET_THP_DISABLE), kept for who asks.
+    no_huge_pages: AtomicBool,
+    /// Registered commands of membarrier(2).
+    pub(crate) barriers: AtomicI32,
     pgid: AtomicI32,
     parent_pid: AtomicI32,
     /// What the parent gets at the end; 0: nothing.
@@ -113,6 +117,8 @@ impl ThreadGroup {
             leader: Slot::new(Level::Leaf, Weak::new()),
             dumpable: AtomicBool::new(true),
             ended: AtomicBool::new(false),
+            no_huge_pages: AtomicBool::new(false),
+            barriers: AtomicI32::new(0),
             pgid: AtomicI32::new(new.pgid),
             parent_pid: AtomicI32::new(0),
             exit_signal: AtomicI32::new(new.exit_signal.map_or(0, Signal::raw)),
@@ -179,6 +185,9 @@ impl ThreadGroup {
     /// What a child has of its parent.
     pub(crate) fn inherit(&self, parent: &ThreadGroup) {
         self.set_dumpable(parent.is_dumpable());
+        self.set_no_huge_pages(parent.has_no_huge_pages());
+        let barriers = parent.barriers.load(Ordering::Relaxed);
+        self.barriers.store(barriers, Ordering::Relaxed);
     }
 
     /// prctl(PR_GET_DUMPABLE).
@@ -188,6 +197,15 @@ impl ThreadGroup {
 
     pub(crate) fn set_dumpable(&self, dumpable: bool) {
         self.dumpable.store(dumpable, Ordering::Relaxed);
+    }
+
+    /// prctl(PR_GET_THP_DISABLE).
+    pub(crate) fn has_no_huge_pages(&self) -> bool {
+        self.no_huge_pages.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_no_huge_pages(&self, disable: bool) {
+        self.no_huge_pages.store(disable, Ordering::Relaxed);
     }
 
     /// True once its last thread has ended.

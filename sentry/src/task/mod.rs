@@ -20,7 +20,9 @@ mod exit;
 mod fs_context;
 mod group;
 mod inspect;
+mod kcmp;
 mod limits;
+mod membarrier;
 pub mod own;
 mod pid;
 mod pidfd;
@@ -29,6 +31,7 @@ mod robust;
 pub(crate) mod run;
 mod session;
 mod session_calls;
+mod settings;
 mod status;
 mod usage;
 mod user;
@@ -45,7 +48,7 @@ use crate::fd::FdTable;
 use crate::kernel::{Kernel, UtsNamespace};
 use crate::mm::Mm;
 use crate::signal::{SigSet, Signal, TaskSignals};
-use crate::sync::{Level, Slot};
+use crate::sync::{Level, Mutex, Slot};
 use crate::wait::Parker;
 
 use clone::Vfork;
@@ -60,6 +63,7 @@ pub use pid::{Pid, PidTable};
 pub(crate) use pid::{Process, Tree, Zombie};
 pub use session::{Session, Terminal};
 pub use session_calls::TtyAccess;
+pub use settings::{Settings, all_cpus};
 pub use status::ExitStatus;
 pub(crate) use status::StopEvent;
 pub use usage::{NS_PER_TICK, Usage};
@@ -95,8 +99,8 @@ pub struct Task {
     /// Something has to be done before application code runs again: a signal, a stop,
     /// the end of the process. Ends waits.
     work: AtomicBool,
-    /// Application code runs, or is about to.
-    in_application: AtomicBool,
+    /// Counts entries and leavings of application code: odd while it runs.
+    stretches: AtomicU64,
     sleeping: AtomicBool,
     /// Takes no more signals.
     exiting: AtomicBool,
@@ -104,6 +108,7 @@ pub struct Task {
     pub(crate) stopped: AtomicBool,
     /// vfork(2): whom to tell when the memory is no longer used.
     vfork: Slot<Option<Arc<Vfork>>>,
+    settings: Mutex<Settings>,
     /// prctl(PR_SET_PDEATHSIG); 0: none.
     parent_death_signal: AtomicI32,
     /// Its place in its user's count.
@@ -144,6 +149,7 @@ impl Task {
     pub fn new(new: NewTask) -> Arc<Self> {
         let place = ThreadPlace::new(new.kernel.users.get(new.creds.uid.real));
         let uts = new.kernel.uts.clone();
+        let settings = Settings::new(new.kernel.cpus());
         Arc::new(Task {
             tid: AtomicI32::new(new.tid),
             kernel: new.kernel,
@@ -158,11 +164,12 @@ impl Task {
             robust_list: AtomicU64::new(UserAddr::NULL.get()),
             start_time: crate::time::now_monotonic(),
             work: AtomicBool::new(false),
-            in_application: AtomicBool::new(false),
+            stretches: AtomicU64::new(0),
             sleeping: AtomicBool::new(false),
             exiting: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             vfork: Slot::new(Level::Leaf, None),
+            settings: Mutex::new(Level::Leaf, settings),
             parent_death_signal: AtomicI32::new(0),
             place: Slot::new(Level::Leaf, Some(Arc::new(place))),
             clock: OnceLock::new(),
@@ -189,11 +196,22 @@ impl Task {
         self.mark_work();
         self.parker.unpark();
         // Pairs with `enter_application`: either the task is seen there, or it sees the mark.
-        if self.in_application.load(Ordering::SeqCst)
-            && let Some(interrupt) = self.interrupt.get()
-        {
+        if self.stretch().is_some() {
+            self.interrupt();
+        }
+    }
+
+    /// Takes the task out of application code, for no reason of its own.
+    fn interrupt(&self) {
+        if let Some(interrupt) = self.interrupt.get() {
             interrupt.interrupt();
         }
+    }
+
+    /// Which stretch of application code runs, if any does.
+    fn stretch(&self) -> Option<u64> {
+        let stretch = self.stretches.load(Ordering::SeqCst);
+        (stretch % 2 == 1).then_some(stretch)
     }
 
     /// As [`Self::kick`], for the task's own thread.
@@ -214,7 +232,7 @@ impl Task {
 
     /// Says that application code runs next; false if there is work to do first.
     pub(crate) fn enter_application(&self) -> bool {
-        self.in_application.store(true, Ordering::SeqCst);
+        self.stretches.fetch_add(1, Ordering::SeqCst);
         let clear = !self.has_work();
         if !clear {
             self.leave_application();
@@ -223,7 +241,7 @@ impl Task {
     }
 
     pub(crate) fn leave_application(&self) {
-        self.in_application.store(false, Ordering::SeqCst);
+        self.stretches.fetch_add(1, Ordering::SeqCst);
     }
 
     /// True while it sleeps in the kernel: state `S` in /proc.
@@ -249,6 +267,7 @@ impl Task {
     /// What only the task's creator can give it.
     fn inherit(&self, parent: &Task) {
         self.uts.set(parent.uts.get());
+        *self.settings.lock() = parent.settings().fork();
     }
 
     /// Name spaces of its own, as clone(2) and unshare(2) ask for; permission was checked.
@@ -261,6 +280,15 @@ impl Task {
             // The context sees the copy from now on.
             let _ = fs.mounts.get().fork(&fs);
         }
+    }
+
+    /// Priorities, affinity and the like.
+    pub fn settings(&self) -> Settings {
+        *self.settings.lock()
+    }
+
+    pub(crate) fn change_settings(&self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings.lock());
     }
 
     /// prctl(PR_SET_PDEATHSIG).
@@ -281,6 +309,14 @@ impl Task {
     /// Replaces the credentials, and with another real user the account.
     pub(crate) fn set_credentials(&self, creds: Credentials) {
         let before = self.creds.set(Arc::new(creds.clone()));
+        let changed = before.uid.effective != creds.uid.effective
+            || before.gid.effective != creds.gid.effective
+            || before.uid.fs != creds.uid.fs
+            || before.gid.fs != creds.gid.fs;
+        if changed || !before.permitted.contains(creds.permitted) {
+            self.group.set_dumpable(false);
+            self.set_parent_death_signal(None);
+        }
         if before.uid.real != creds.uid.real {
             let user = self.kernel.users.get(creds.uid.real);
             self.place.set(Some(Arc::new(ThreadPlace::new(user))));

@@ -1,4 +1,13 @@
-//! What a task asks of its own numbers.
+//! What a task asks and sets about itself: its numbers, and by subject in the modules
+//! below.
+
+mod arch;
+mod caps;
+mod ids;
+mod limits;
+mod prctl;
+mod priority;
+mod sched;
 
 use std::sync::atomic::Ordering;
 

@@ -1,0 +1,49 @@
+//! sysinfo(2).
+
+use syscalls::abi::task::Sysinfo;
+use syscalls::{Run, SysResult, call};
+
+use crate::kernel::Kernel;
+use crate::task::Current;
+use crate::time::now_monotonic;
+
+/// The sandbox's memory, bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// What there is.
+    pub total: u64,
+    /// What is free.
+    pub free: u64,
+}
+
+impl Kernel {
+    /// What `free` shows.
+    pub fn memory_size(&self) -> Memory {
+        let limit = self.memory.limit();
+        let total = match self.config.memory_limit {
+            0 => limit,
+            configured => configured.min(limit),
+        };
+        Memory {
+            total,
+            free: total.saturating_sub(self.memory.used()),
+        }
+    }
+}
+
+impl Run<Current> for call::Sysinfo {
+    fn run(self, task: &mut Current) -> SysResult {
+        const NS_PER_SECOND: u64 = 1_000_000_000;
+        let memory = task.kernel.memory_size();
+        let info = Sysinfo {
+            uptime: i64::try_from(now_monotonic() / NS_PER_SECOND).unwrap_or(i64::MAX),
+            totalram: memory.total,
+            freeram: memory.free,
+            procs: u16::try_from(task.kernel.pids.task_count()).unwrap_or(u16::MAX),
+            mem_unit: 1,
+            ..Sysinfo::default()
+        };
+        task.mem().write(self.info, &info)?;
+        Ok(0)
+    }
+}

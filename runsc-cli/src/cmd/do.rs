@@ -101,7 +101,7 @@ fn host_mounts(
 const OWN: &[(&str, &str, &[&str])] = &[
     ("/proc", "proc", &[]),
     ("/sys", "sysfs", &[]),
-    ("/dev", "devtmpfs", &["mode=755"]),
+    ("/dev", "tmpfs", &["mode=755"]),
     (
         "/dev/pts",
         "devpts",

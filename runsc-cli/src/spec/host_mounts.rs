@@ -71,7 +71,8 @@ pub(crate) fn kernel_kind(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "proc" => "proc",
         "sysfs" => "sysfs",
-        "devtmpfs" => "devtmpfs",
+        // The kernel puts the devices into whatever tmpfs is on /dev.
+        "devtmpfs" => "tmpfs",
         "devpts" => "devpts",
         "mqueue" => "mqueue",
         "cgroup" => "cgroup",
@@ -84,7 +85,7 @@ pub(crate) fn kernel_kind(kind: &str) -> Option<&'static str> {
 pub(crate) fn kernel_kind_of(path: &Path) -> Option<&'static str> {
     // devtmpfs says that it is a tmpfs: it is known by its place.
     if path == Path::new("/dev") {
-        return Some("devtmpfs");
+        return Some("tmpfs");
     }
     let kind = statfs::statfs(path).ok()?.filesystem_type();
     const MQUEUE: FsType = FsType(0x1980_0202);

@@ -244,27 +244,19 @@ fn device(host: &Path, destination: &[u8]) -> Outcome<()> {
     )))
 }
 
-/// Makes /dev what the OCI specification promises: the configuration says "tmpfs", and the
-/// runtime puts the devices in. Without any mount there, the root file system's own /dev
-/// would have to hold device nodes of the host.
+/// Without any mount on /dev, the root file system's own /dev would have to hold device nodes
+/// of the host. The kernel puts the devices into a tmpfs there.
 pub(super) fn complete_dev(mounts: &mut Vec<MountConfig>) {
-    let dev = mounts.iter_mut().find(|mount| mount.destination == b"/dev");
-    match dev {
-        Some(MountConfig {
-            source: MountSource::Kernel { kind },
-            ..
-        }) if kind == "tmpfs" => *kind = "devtmpfs".to_owned(),
-        Some(_) => {}
-        None => mounts.insert(
-            0,
-            MountConfig {
-                destination: b"/dev".to_vec(),
-                source: MountSource::Kernel {
-                    kind: "devtmpfs".to_owned(),
-                },
-                flags: 0,
-                data: vec!["mode=755".to_owned()],
-            },
-        ),
+    if mounts.iter().any(|mount| mount.destination == b"/dev") {
+        return;
     }
+    let dev = MountConfig {
+        destination: b"/dev".to_vec(),
+        source: MountSource::Kernel {
+            kind: "tmpfs".to_owned(),
+        },
+        flags: 0,
+        data: vec!["mode=755".to_owned()],
+    };
+    mounts.insert(0, dev);
 }

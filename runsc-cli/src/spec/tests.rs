@@ -88,7 +88,7 @@ fn docker() {
     assert_eq!(
         kinds,
         [
-            "proc", "devtmpfs", "devpts", "sysfs", "cgroup", "mqueue", "tmpfs", "gofer", "gofer",
+            "proc", "tmpfs", "devpts", "sysfs", "cgroup", "mqueue", "tmpfs", "gofer", "gofer",
             "gofer", "gofer"
         ]
     );
@@ -147,7 +147,7 @@ fn a_container_without_dev_gets_one() {
     let config = r#"{"ociVersion":"1.0.2","root":{"path":"rootfs"},
         "process":{"user":{"uid":0,"gid":0},"args":["x"],"cwd":"/"}}"#;
     let container = Dir::new("bare", config).convert().expect("valid");
-    assert_eq!(kind(mount(&container, "/dev")), "devtmpfs");
+    assert_eq!(kind(mount(&container, "/dev")), "tmpfs");
     assert_eq!(container.config.process.capabilities.bounding, 0);
 }
 

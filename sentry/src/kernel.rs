@@ -1,6 +1,5 @@
 //! The kernel: owns everything that tasks share.
 
-use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 
 use platform::{MemoryFile, Platform};
@@ -92,7 +91,7 @@ impl Kernel {
             domain: config.domainname.clone(),
         };
         let host_cpus = || {
-            let count = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+            let count = usable_cpus();
             u32::try_from(count).unwrap_or(MAX_CPUS)
         };
         let cpus = match config.cpus {
@@ -141,4 +140,16 @@ impl Kernel {
         };
         self.shared_memory.get_or_init(make).clone()
     }
+}
+
+/// CPUs that the host lets this process run on, at least 1. Asked without files, which a
+/// jailed process has none of.
+fn usable_cpus() -> usize {
+    use nix::sched::{CpuSet, sched_getaffinity};
+    use nix::unistd::Pid;
+    let Ok(set) = sched_getaffinity(Pid::from_raw(0)) else {
+        return 1;
+    };
+    let usable = (0..CpuSet::count()).filter(|&cpu| set.is_set(cpu).unwrap_or(false));
+    usable.count().max(1)
 }

@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock};
 use platform::{MemoryFile, Platform};
 
 use crate::config::Config;
+use crate::fs::proc::{BootId, Load};
 use crate::fs::tmpfs;
 use crate::futex::FutexTable;
 use crate::net::unix::AbstractNames;
 use crate::sync::{Level, Slot};
+use crate::sysctl::Sysctls;
 use crate::task::{PidTable, Users};
 use crate::time::AlarmQueue;
 use crate::tty::PtyTable;
@@ -38,6 +40,12 @@ pub struct Kernel {
     pub futexes: FutexTable,
     /// Accounts of users.
     pub users: Users,
+    /// Load averages.
+    pub load: Load,
+    /// Which start of the kernel this is.
+    pub boot_id: BootId,
+    /// What sysctl(8) changed.
+    pub sysctls: Sysctls,
     /// Holds memfds and System V shared memory; see [`Self::shared_memory`].
     shared_memory: OnceLock<Arc<Mount>>,
     cpus: u32,
@@ -109,6 +117,9 @@ impl Kernel {
             ptys: PtyTable::default(),
             futexes: FutexTable::default(),
             users: Users::default(),
+            load: Load::default(),
+            boot_id: BootId::default(),
+            sysctls: Sysctls::default(),
             shared_memory: OnceLock::new(),
             cpus,
             process_ends: WaitQueue::new(),

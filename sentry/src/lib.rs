@@ -22,6 +22,7 @@ pub mod pipe;
 mod poll;
 pub mod signal;
 pub mod sync;
+pub mod sysctl;
 pub mod system;
 pub mod task;
 #[cfg(test)]

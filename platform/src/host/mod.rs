@@ -5,6 +5,7 @@
 
 pub mod caps;
 pub mod clock;
+pub mod cpu;
 pub mod cpu_time;
 pub mod fdpass;
 pub mod futex;

@@ -5,5 +5,7 @@ pub mod devpts;
 pub mod gofer;
 pub mod host;
 pub mod page_cache;
+pub mod proc;
+pub mod processor;
 pub mod synth;
 pub mod tmpfs;

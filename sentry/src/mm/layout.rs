@@ -12,7 +12,7 @@ use super::vma::{Vma, VmaFlags};
 
 /// No mapping is put below by the kernel's own choice, nor by unprivileged programs'
 /// (vm.mmap_min_addr).
-pub(super) const MIN_ADDR: u64 = 0x1_0000;
+pub(crate) const MIN_ADDR: u64 = 0x1_0000;
 /// What stays free below a stack, bytes.
 pub(super) const GUARD_GAP: u64 = 256 * PAGE_SIZE;
 /// MAP_32BIT mappings end below.

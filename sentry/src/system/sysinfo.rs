@@ -35,8 +35,19 @@ impl Run<Current> for call::Sysinfo {
     fn run(self, task: &mut Current) -> SysResult {
         const NS_PER_SECOND: u64 = 1_000_000_000;
         let memory = task.kernel.memory_size();
+        // Binary fractions of 16 bits.
+        let loads = task.kernel.load_averages().map(|load| {
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "small and positive, and such casts saturate"
+            )]
+            let fixed = (load * 65536.0) as u64;
+            fixed
+        });
         let info = Sysinfo {
             uptime: i64::try_from(now_monotonic() / NS_PER_SECOND).unwrap_or(i64::MAX),
+            loads,
             totalram: memory.total,
             freeram: memory.free,
             procs: u16::try_from(task.kernel.pids.task_count()).unwrap_or(u16::MAX),

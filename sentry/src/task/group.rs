@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::status::StopEvent;
-use super::{ExitStatus, Limits, Pid, Session, Task, Usage};
+use super::{ExitStatus, Limits, Pid, Session, Task, Usage, WorstCase};
 use crate::signal::{GroupSignals, Signal, SignalHandlers};
 use crate::sync::{Level, Mutex, MutexGuard, Slot};
 use crate::time::ProcessTimers;
@@ -30,6 +30,8 @@ pub struct ThreadGroup {
     pub start_time: u64,
     /// setitimer(2), timer_create(2).
     pub timers: ProcessTimers,
+    /// What shall become of it in the worst case.
+    pub worst_case: WorstCase,
     leader: Slot<Weak<Task>>,
     /// Others of the same user may look into it, prctl(PR_SET_DUMPABLE).
     dumpable: AtomicBool,
@@ -114,6 +116,7 @@ impl ThreadGroup {
             session: Slot::new(Level::Leaf, new.session),
             start_time: crate::time::now_monotonic(),
             timers: ProcessTimers::default(),
+            worst_case: WorstCase::default(),
             leader: Slot::new(Level::Leaf, Weak::new()),
             dumpable: AtomicBool::new(true),
             ended: AtomicBool::new(false),
@@ -188,6 +191,7 @@ impl ThreadGroup {
         self.set_no_huge_pages(parent.has_no_huge_pages());
         let barriers = parent.barriers.load(Ordering::Relaxed);
         self.barriers.store(barriers, Ordering::Relaxed);
+        self.worst_case.inherit(&parent.worst_case);
     }
 
     /// prctl(PR_GET_DUMPABLE).

@@ -35,6 +35,7 @@ mod settings;
 mod status;
 mod usage;
 mod user;
+mod worst_case;
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -69,6 +70,7 @@ pub(crate) use status::StopEvent;
 pub use usage::{NS_PER_TICK, Usage};
 use user::ThreadPlace;
 pub use user::{User, Users};
+pub use worst_case::WorstCase;
 
 /// A guest thread.
 pub struct Task {

@@ -31,6 +31,12 @@ fn timeval(ns: u64) -> Timeval {
 }
 
 impl Usage {
+    /// Processor time, nanoseconds.
+    #[must_use]
+    pub fn total_ns(&self) -> u64 {
+        self.user_ns.saturating_add(self.system_ns)
+    }
+
     /// Adds what another used; the resident set is the larger of the two.
     pub fn add(&mut self, other: &Usage) {
         self.user_ns = self.user_ns.saturating_add(other.user_ns);

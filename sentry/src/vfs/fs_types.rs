@@ -48,6 +48,10 @@ pub const FS_TYPES: &[FsType] = &[
         name: "devpts",
         mount: devpts,
     },
+    FsType {
+        name: "proc",
+        mount: |request| Ok(crate::fs::proc::new(request.kernel, request.source)),
+    },
 ];
 
 /// A tmpfs with a container's device nodes in it.

@@ -111,4 +111,20 @@ impl MountNamespace {
         }
         out
     }
+
+    /// /proc/PID/mountstats for a process with this root.
+    #[must_use]
+    pub fn mountstats_text(&self, root: &Location) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (mount, place) in visible(self, root) {
+            let super_block = &mount.super_block;
+            out.extend_from_slice(b"device ");
+            escape(&mut out, super_block.source.as_bytes());
+            out.extend_from_slice(b" mounted on ");
+            escape(&mut out, &place);
+            let line = format!(" with fstype {}\n", super_block.fs.name());
+            out.extend_from_slice(line.as_bytes());
+        }
+        out
+    }
 }

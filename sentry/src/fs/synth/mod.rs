@@ -18,3 +18,13 @@ pub use inode::{Behaviour, Node, Synthetic};
 pub use instance::Instance;
 pub use table::{Context, Entry, Site, TableDir};
 pub use text::{Opener, Text, open_text};
+
+/// Appends formatted text to a `String`.
+macro_rules! put {
+    ($out:expr, $($arg:tt)*) => {{
+        use std::fmt::Write as _;
+        // Writing to a string does not fail.
+        let _ = write!($out, $($arg)*);
+    }};
+}
+pub(crate) use put;

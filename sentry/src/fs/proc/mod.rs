@@ -1,0 +1,56 @@
+//! proc(5).
+//!
+//! Everything is made when it is looked up, from constant tables: [`system`] is about the
+//! whole sandbox, [`process`] about one process or thread. Inode numbers are
+//! - below 2^22: the system's, in the order of the tables;
+//! - `tid << 22 | n`: of a process, with bit 44 below another one's `task` directory;
+//!   what `n` stands for is [`process`]'s own.
+
+mod census;
+mod cpu;
+mod devices;
+mod load;
+mod memory;
+mod net;
+mod process;
+mod root;
+mod sys;
+mod system;
+mod sysvipc;
+
+use std::sync::Arc;
+
+use self::root::Root;
+use self::system::System;
+use super::synth::{Instance, Synthetic};
+use crate::kernel::Kernel;
+use crate::vfs::{FileKind, InodeRef, Mode, Owner, SuperBlock};
+
+pub use load::Load;
+pub use process::NamespaceKind;
+pub use sys::BootId;
+
+/// `f_type` of statfs(2).
+const PROC_MAGIC: u64 = 0x9fa0;
+/// The root's inode number.
+const ROOT: u64 = 1;
+
+/// A new instance: its root directory. `source` is what /proc/mounts shows.
+#[must_use]
+pub fn new(kernel: &Arc<Kernel>, source: &str) -> InodeRef {
+    super::processor::prepare();
+    let instance = Instance {
+        name: "proc",
+        magic: PROC_MAGIC,
+        lasting: false,
+        options: String::new(),
+    };
+    let super_block = SuperBlock::new(Box::new(instance), source);
+    let owner = Owner {
+        uid: 0,
+        gid: 0,
+        mode: Mode::from_raw(0o555),
+    };
+    let root = Root::new(System::new(kernel), ROOT);
+    Synthetic::new(&super_block, ROOT, FileKind::Directory, owner, root)
+}

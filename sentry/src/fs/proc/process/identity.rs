@@ -1,0 +1,38 @@
+//! Names.
+
+use std::sync::Arc;
+
+use syscalls::Errno;
+use syscalls::errno::EINVAL;
+
+use super::Process;
+use crate::fs::synth::Opener;
+
+/// The longest name, bytes.
+const MAX: usize = 15;
+
+/// proc_pid_comm(5).
+pub(super) fn comm(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
+    let name = process.task()?.name.get();
+    Ok([&name[..], b"\n"].concat())
+}
+
+/// Only threads of the process itself may change the name.
+pub(super) fn set_comm(process: &Process, opener: &Opener, data: &[u8]) -> Result<(), Errno> {
+    let task = process.task()?;
+    let opener = opener.task.upgrade().ok_or(EINVAL)?;
+    if !Arc::ptr_eq(&opener.group, &task.group) {
+        return Err(EINVAL);
+    }
+    let name = data.get(..MAX).unwrap_or(data);
+    let end = name.iter().position(|&byte| byte == 0);
+    let name = name.get(..end.unwrap_or(name.len())).unwrap_or_default();
+    task.name.set(name.into());
+    Ok(())
+}
+
+/// proc_pid_personality(5).
+pub(super) fn personality(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
+    let personality = process.task()?.settings().personality;
+    Ok(format!("{personality:08x}\n").into_bytes())
+}

@@ -1,0 +1,211 @@
+//! proc_pid_status(5).
+
+use std::sync::atomic::Ordering;
+
+use syscalls::Errno;
+
+use super::Process;
+use super::stat::State;
+use crate::fs::synth::{Opener, put};
+use crate::mm::MemoryUse;
+use crate::signal::SigSet;
+use crate::task::{Resource, Task, UserIds};
+
+/// What Linux does to a name that it shows in a line.
+fn escape(out: &mut Vec<u8>, name: &[u8]) {
+    for &byte in name {
+        match byte {
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            _ => out.push(byte),
+        }
+    }
+}
+
+pub(super) fn status(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
+    let task = process.task()?;
+    let mut out = b"Name:\t".to_vec();
+    escape(&mut out, &task.name.get());
+    let mut text = String::from("\n");
+    identity(&mut text, &task);
+    if let Some(mm) = task.mm.get() {
+        memory(&mut text, &mm.usage());
+        text.push_str("CoreDumping:\t0\nTHP_enabled:\t0\n");
+        text.push_str("untag_mask:\t0xffffffffffffffff\n");
+    }
+    signals(&mut text, &task);
+    rights(&mut text, &task);
+    processors(&mut text, &task);
+    text.push_str("voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
+    out.extend_from_slice(text.as_bytes());
+    Ok(out)
+}
+
+fn identity(text: &mut String, task: &Task) {
+    let group = &task.group;
+    let creds = task.creds.get();
+    let state = State::of(task);
+    if state != State::Zombie {
+        put!(text, "Umask:\t{:04o}\n", task.fs.get().umask.get());
+    }
+    put!(text, "State:\t{} ({})\n", state.letter(), state.word());
+    put!(
+        text,
+        "Tgid:\t{}\nNgid:\t0\nPid:\t{}\n",
+        group.pid,
+        task.tid()
+    );
+    put!(text, "PPid:\t{}\nTracerPid:\t0\n", group.parent_pid());
+    for (
+        name,
+        UserIds {
+            real,
+            effective,
+            saved,
+            fs,
+        },
+    ) in [("Uid", creds.uid), ("Gid", creds.gid)]
+    {
+        put!(text, "{name}:\t{real}\t{effective}\t{saved}\t{fs}\n");
+    }
+    // Linux grows tables by whole words of its bit maps.
+    let places = match state {
+        State::Zombie => 0,
+        _ => task.fds.get().size().next_multiple_of(64).max(64),
+    };
+    put!(text, "FDSize:\t{places}\nGroups:\t");
+    for gid in &creds.groups {
+        put!(text, "{gid} ");
+    }
+    // Also without groups there is a space.
+    if creds.groups.is_empty() {
+        text.push(' ');
+    }
+    put!(text, "\nNStgid:\t{}\nNSpid:\t{}\n", group.pid, task.tid());
+    put!(
+        text,
+        "NSpgid:\t{}\nNSsid:\t{}\nKthread:\t0\n",
+        group.pgid(),
+        group.sid()
+    );
+}
+
+fn memory(text: &mut String, usage: &MemoryUse) {
+    let lines = [
+        ("VmPeak", usage.total_peak),
+        ("VmSize", usage.total),
+        ("VmLck", usage.locked),
+        ("VmPin", 0),
+        ("VmHWM", usage.rss_peak),
+        ("VmRSS", usage.rss),
+        ("RssAnon", usage.rss_anonymous),
+        ("RssFile", usage.rss_file),
+        ("RssShmem", 0),
+        ("VmData", usage.data),
+        ("VmStk", usage.stack),
+        ("VmExe", usage.exe),
+        ("VmLib", usage.lib),
+        ("VmPTE", 0),
+        ("VmSwap", 0),
+        ("HugetlbPages", 0),
+    ];
+    for (name, bytes) in lines {
+        put!(text, "{name}:\t{:>8} kB\n", bytes >> 10);
+    }
+}
+
+fn signals(text: &mut String, task: &Task) {
+    let group = &task.group;
+    let user = task.kernel.users.get(task.creds.get().uid.real);
+    let queued = user.queued_signals.load(Ordering::Relaxed);
+    let limit = group.limits.soft(Resource::Sigpending);
+    put!(text, "Threads:\t{}\n", group.thread_count().max(1));
+    put!(text, "SigQ:\t{queued}/{limit}\n");
+    let handlers = group.handlers.get();
+    let sets: [(&str, SigSet); 5] = [
+        ("SigPnd", task.signals.pending()),
+        ("ShdPnd", group.signals.pending()),
+        ("SigBlk", task.signals.blocked()),
+        ("SigIgn", handlers.ignored()),
+        ("SigCgt", handlers.caught()),
+    ];
+    for (name, set) in sets {
+        put!(text, "{name}:\t{:016x}\n", set.bits());
+    }
+}
+
+fn rights(text: &mut String, task: &Task) {
+    let creds = task.creds.get();
+    let sets = [
+        ("CapInh", creds.inheritable),
+        ("CapPrm", creds.permitted),
+        ("CapEff", creds.effective),
+        ("CapBnd", creds.bounding),
+        ("CapAmb", creds.ambient),
+    ];
+    for (name, set) in sets {
+        put!(text, "{name}:\t{:016x}\n", set.bits());
+    }
+    put!(text, "NoNewPrivs:\t{}\n", u8::from(creds.no_new_privs));
+    text.push_str("Seccomp:\t0\nSeccomp_filters:\t0\n");
+    text.push_str("Speculation_Store_Bypass:\tthread vulnerable\n");
+    text.push_str("SpeculationIndirectBranch:\tconditional enabled\n");
+}
+
+/// Words of 32 bits, highest first, separated by commas: as many as `cpus` take.
+pub(in crate::fs) fn mask(set: u64, cpus: u32) -> String {
+    let (high, low) = (set >> 32, set & u64::from(u32::MAX));
+    if cpus > 32 {
+        format!("{high:x},{low:08x}")
+    } else {
+        format!("{low:x}")
+    }
+}
+
+/// `0-3,5`.
+pub(in crate::fs) fn list(set: u64) -> String {
+    let mut text = String::new();
+    let mut at = 0;
+    while at < u64::BITS {
+        let rest = set >> at;
+        if rest == 0 {
+            break;
+        }
+        let start = at + rest.trailing_zeros();
+        let last = start + (set >> start).trailing_ones() - 1;
+        let comma = if text.is_empty() { "" } else { "," };
+        if start == last {
+            put!(text, "{comma}{start}");
+        } else {
+            put!(text, "{comma}{start}-{last}");
+        }
+        at = last + 1;
+    }
+    text
+}
+
+fn processors(text: &mut String, task: &Task) {
+    let set = task.settings().affinity;
+    let (mask, list) = (mask(set, task.kernel.cpus()), list(set));
+    put!(text, "Cpus_allowed:\t{mask}\nCpus_allowed_list:\t{list}\n");
+    text.push_str("Mems_allowed:\t1\nMems_allowed_list:\t0\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{list, mask};
+
+    #[test]
+    fn processor_sets() {
+        assert_eq!((mask(1, 1), mask(3, 2)), ("1".into(), "3".into()));
+        assert_eq!(mask(0xffff_ffff, 32), "ffffffff");
+        assert_eq!(mask(0x1_ffff_ffff, 33), "1,ffffffff");
+        assert_eq!(mask(1, 64), "0,00000001");
+        assert_eq!(
+            (list(0), list(1), list(3)),
+            ("".into(), "0".into(), "0-1".into())
+        );
+        assert_eq!(list(0b1011_0110), "1-2,4-5,7");
+        assert_eq!(list(u64::MAX), "0-63");
+    }
+}

@@ -3,11 +3,13 @@
 use std::sync::{Arc, OnceLock};
 
 use platform::{MemoryFile, Platform};
+use syscalls::Errno;
 
 use crate::config::Config;
 use crate::fs::proc::{BootId, Load};
 use crate::fs::tmpfs;
 use crate::futex::FutexTable;
+use crate::loader::Vdso;
 use crate::net::unix::AbstractNames;
 use crate::sync::{Level, Slot};
 use crate::sysctl::Sysctls;
@@ -46,6 +48,8 @@ pub struct Kernel {
     pub boot_id: BootId,
     /// What sysctl(8) changed.
     pub sysctls: Sysctls,
+    /// What the kernel puts into every program; see [`Self::vdso`].
+    vdso: OnceLock<Arc<Vdso>>,
     /// Holds memfds and System V shared memory; see [`Self::shared_memory`].
     shared_memory: OnceLock<Arc<Mount>>,
     cpus: u32,
@@ -120,6 +124,7 @@ impl Kernel {
             load: Load::default(),
             boot_id: BootId::default(),
             sysctls: Sysctls::default(),
+            vdso: OnceLock::new(),
             shared_memory: OnceLock::new(),
             cpus,
             process_ends: WaitQueue::new(),
@@ -137,6 +142,16 @@ impl Kernel {
         let cpu = nix::sched::sched_getcpu().ok();
         let cpu = cpu.and_then(|cpu| u32::try_from(cpu).ok());
         cpu.unwrap_or(0) % self.cpus
+    }
+
+    /// The shared object that every program finds in its memory. `ENOMEM` where memory
+    /// has run out before the first program.
+    pub(crate) fn vdso(&self) -> Result<Arc<Vdso>, Errno> {
+        if let Some(vdso) = self.vdso.get() {
+            return Ok(vdso.clone());
+        }
+        let made = Vdso::new(&self.memory, self.cpus())?;
+        Ok(self.vdso.get_or_init(|| made).clone())
     }
 
     /// The internal tmpfs that holds files without a name.

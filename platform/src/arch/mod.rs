@@ -2,6 +2,7 @@
 
 mod auxv;
 mod fpstate;
+pub mod vdso;
 mod xsave;
 
 pub use auxv::HostAux;

@@ -10,6 +10,7 @@ mod segments;
 mod stack;
 #[cfg(test)]
 mod tests;
+mod vdso;
 
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ use elf::{Elf, Kind};
 use script::HEAD;
 use segments::{Loaded, Role};
 use stack::Start;
+
+pub(crate) use vdso::Vdso;
 
 /// What to load.
 pub struct Program<'a> {
@@ -106,6 +109,7 @@ pub fn load(kernel: &Kernel, program: Program<'_>) -> Result<Image, Errno> {
         base = loaded.bias;
     }
     set_layout(&mm, &loaded, &elf, role);
+    let vdso = kernel.vdso()?.map(&mm)?;
     let start = Start {
         argv: &found.argv,
         envp: &found.envp,
@@ -114,7 +118,7 @@ pub fn load(kernel: &Kernel, program: Program<'_>) -> Result<Image, Errno> {
         header_count: elf.header_count,
         base,
         identity: identity(&found.file),
-        vdso: None,
+        vdso,
         exec_stack: elf.exec_stack,
         stack_limit: limits.stack,
     };

@@ -61,8 +61,8 @@ pub(super) struct Start<'a> {
     /// Where the interpreter was loaded; 0 without one.
     pub(super) base: u64,
     pub(super) identity: Identity,
-    /// The vDSO; `None` without one.
-    pub(super) vdso: Option<u64>,
+    /// The vDSO's ELF header.
+    pub(super) vdso: u64,
     pub(super) exec_stack: bool,
     pub(super) stack_limit: u64,
 }
@@ -191,11 +191,8 @@ impl Image {
 fn vector(start: &Start<'_>, path: u64, platform: u64, random_bytes: u64) -> Vec<[u64; 2]> {
     let host = HostAux::get();
     let identity = start.identity;
-    let mut vector = Vec::new();
-    if let Some(vdso) = start.vdso {
-        vector.push([at::SYSINFO_EHDR, vdso]);
-    }
-    vector.extend([
+    vec![
+        [at::SYSINFO_EHDR, start.vdso],
         [at::MINSIGSTKSZ, host.min_signal_stack],
         [at::HWCAP, host.hwcap],
         [at::PAGESZ, PAGE_SIZE],
@@ -218,8 +215,7 @@ fn vector(start: &Start<'_>, path: u64, platform: u64, random_bytes: u64) -> Vec
         [at::RSEQ_FEATURE_SIZE, 28],
         [at::RSEQ_ALIGN, 32],
         [at::NULL, 0],
-    ]);
-    vector
+    ]
 }
 
 /// A random number below `below`.

@@ -4,11 +4,13 @@ mod account;
 pub(crate) mod calls;
 mod clock;
 mod itimer;
+mod line;
 mod posix;
 mod process;
 mod queue;
 mod timer;
 mod timerfd;
+mod vdso;
 
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use syscalls::errno::EINVAL;
 
 pub use process::ProcessTimers;
 pub use queue::AlarmQueue;
+pub use vdso::TimePage;
 
 /// A relative time; `EINVAL` for one that is negative or not normal.
 pub fn duration(time: Timespec) -> Result<Duration, Errno> {
@@ -38,24 +41,16 @@ pub fn timespec(time: Duration) -> Timespec {
     }
 }
 
-/// `CLOCK_MONOTONIC` of the sandbox, nanoseconds.
+/// `CLOCK_MONOTONIC`, the host's, nanoseconds.
 #[must_use]
 pub fn now_monotonic() -> u64 {
-    use std::sync::OnceLock;
-    use std::time::Instant;
-    static START: OnceLock<Instant> = OnceLock::new();
-    let start = START.get_or_init(Instant::now);
-    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    line::now().monotonic
 }
 
 /// `CLOCK_REALTIME`, nanoseconds since 1970.
 #[must_use]
 pub fn now_realtime() -> i128 {
-    use std::time::{SystemTime, UNIX_EPOCH};
-    match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(after) => i128::try_from(after.as_nanos()).unwrap_or(i128::MAX),
-        Err(before) => -i128::try_from(before.duration().as_nanos()).unwrap_or(i128::MAX),
-    }
+    line::now().realtime
 }
 
 /// A point of `CLOCK_REALTIME`, given as the time since 1970, as a deadline.

@@ -71,7 +71,14 @@ fn row(name: String, binary: &Path, place: &str) -> Row {
 /// The compiled program, made again when its source, the header or the flags changed.
 fn compile(source: &Path, top: &Path) -> Result<PathBuf, String> {
     // No warnings: passing what a compiler warns of is what these programs are for.
-    const FLAGS: &[&str] = &["-std=gnu17", "-O1", "-static", "-pthread", "-w", "-D_GNU_SOURCE"];
+    const FLAGS: &[&str] = &[
+        "-std=gnu17",
+        "-O1",
+        "-static",
+        "-pthread",
+        "-w",
+        "-D_GNU_SOURCE",
+    ];
     let read = |path: &Path| fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
     let mut hash = DefaultHasher::new();
     (FLAGS, read(source)?, read(&top.join("guest.h"))?).hash(&mut hash);

@@ -52,6 +52,7 @@ impl Mm {
 
 /// Removes write rights from all private memory.
 fn guard_private(state: &mut State, change: &mut Change) {
+    // Rights that the last request gives; `None` once a run with others has followed it.
     let mut last = None;
     for (start, run) in state.resident.iter_mut() {
         if run.kind == Kind::Own {
@@ -61,10 +62,14 @@ fn guard_private(state: &mut State, change: &mut Change) {
             continue;
         };
         let rights = run.rights(told);
-        if rights != told && last == Some(rights) {
-            // Between the last mapped run and this one nothing is mapped.
+        if rights == told {
+            last = last.filter(|&last| last == rights);
+            continue;
+        }
+        if last == Some(rights) {
+            // What is mapped between the last request and this run has these rights.
             change.protect_over_hole(start, run.len(), rights);
-        } else if rights != told {
+        } else {
             change.protect(start, run.len(), rights);
         }
         run.told = Some(rights);

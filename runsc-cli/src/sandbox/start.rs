@@ -12,8 +12,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::sched::CloneFlags;
+use nix::sched::{CloneFlags, CpuSet, sched_getaffinity};
 use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::Pid;
 use platform::MemoryFile;
 use platform::host::caps::Caps;
 use platform::host::mounts::{Attr, Depth, clone_tree, restrict};
@@ -91,6 +92,14 @@ fn host_memory() -> Outcome<u64> {
 /// Where a started process has its stdin.
 const STDIN: RawFd = 0;
 
+/// The processors that we may run on, as nproc(1) counts them.
+fn host_cpus() -> Outcome<u32> {
+    let set = sched_getaffinity(Pid::from_raw(0)).context("the host's processors")?;
+    let is_set = |cpu: &usize| set.is_set(*cpu).unwrap_or(false);
+    let count = (0..CpuSet::count()).filter(is_set).count();
+    Ok(u32::try_from(count).unwrap_or(1))
+}
+
 struct Launch<'a> {
     id: &'a str,
     caller: Caller,
@@ -159,6 +168,8 @@ impl Launch<'_> {
         let mut fds = Descriptors::new(stdio, file.as_fd(), theirs.as_fd());
         let mut config = container.config;
         config.strace = self.options.strace;
+        // The Sentry could not look: that takes a call that it does not need otherwise.
+        config.cpus = host_cpus()?;
         let boot = SentryBoot {
             config,
             platform,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::{Duration, Instant};
 
 use platform::memfile::Fill;
 use platform::ptrace::PtracePlatform;
@@ -30,6 +31,11 @@ fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
+/// Threads of ours, but for those of the test's own harness.
+fn threads() -> usize {
+    fs::read_dir("/proc/self/task").unwrap().count()
+}
+
 fn kill(pid: i32) {
     let pid = nix::unistd::Pid::from_raw(pid);
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
@@ -48,6 +54,7 @@ fn nothing_is_left_behind() {
         populate: false,
     };
     let before = descriptors();
+    let threads_before = threads();
     assert_eq!(children(), BTreeSet::new());
 
     let platform = PtracePlatform::new(&memory).unwrap();
@@ -55,9 +62,19 @@ fn nothing_is_left_behind() {
     let [template] = with_platform.1.iter().copied().collect::<Vec<_>>()[..] else {
         panic!("{with_platform:?}");
     };
+    // The first address space waits until the template is ready.
+    drop(platform.new_address_space().unwrap());
     assert_host_process(template);
 
     let mut context = platform.new_context().unwrap();
+    let busy = platform.new_address_space().unwrap();
+    busy.apply(&[map]).unwrap();
+    let mut regs = Regs::start(CODE, 0);
+    for _ in 0..100 {
+        assert_eq!(context.switch(&busy, &mut regs).unwrap(), Event::Syscall);
+    }
+    drop(busy);
+    context.release();
     for round in 0..20 {
         let space = platform.new_address_space().unwrap();
         space.apply(&[map]).unwrap();
@@ -105,6 +122,11 @@ fn nothing_is_left_behind() {
     kill(template);
     assert!(matches!(platform.new_address_space(), Err(Error::Died)));
     drop(platform);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while threads() > threads_before && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(threads(), threads_before);
     assert_eq!((descriptors(), children()), (before, BTreeSet::new()));
     assert_eq!(memory.used(), 4096);
 }

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::{Pid, read};
 use syscalls::Errno;
 use syscalls::errno::EPROTO;
@@ -23,8 +23,10 @@ pub(super) struct Mapper {
     slot: Slot,
     /// Answers come out here.
     done: OwnedFd,
-    /// The answer that says "ready" has not been read yet.
-    starting: bool,
+    /// Answers of which each says "done", and which nobody has read yet.
+    outstanding: u32,
+    /// What it answered instead.
+    failed: Option<Errno>,
     place: Place,
 }
 
@@ -46,7 +48,9 @@ impl Mapper {
             pid,
             slot,
             done,
-            starting: true,
+            // It begins by saying that it is ready.
+            outstanding: 1,
+            failed: None,
             place,
         }
     }
@@ -78,31 +82,48 @@ impl Mapper {
         kind: u32,
         child: u64,
     ) -> Result<Answer, Error> {
-        if self.starting {
-            self.ready()?;
-        }
+        self.settle()?;
         self.place.follow(self.pid);
         let sent = self.slot.command(operations, kind, child);
         sent.map_err(super::host_error("write a command"))?;
-        self.answer()
+        self.read(LONGEST)
     }
 
-    /// Waits until the mapper has started.
-    pub(super) fn ready(&mut self) -> Result<(), Error> {
-        match self.answer()? {
-            Answer::Done => {
-                self.starting = false;
-                Ok(())
+    /// Gives a command without waiting; if it fails, all later ones do. At most
+    /// [`CAPACITY`] operations, and only before the first [`Self::command`].
+    pub(super) fn post(&mut self, operations: &[Operation]) -> Result<(), Errno> {
+        self.slot.command(operations, KIND_BATCH, 0)?;
+        self.outstanding += 1;
+        Ok(())
+    }
+
+    /// Waits for what was asked before.
+    fn settle(&mut self) -> Result<(), Error> {
+        while self.outstanding > 0 {
+            self.outstanding -= 1;
+            // Not more than one answer.
+            match self.read(2)? {
+                Answer::Done => {}
+                Answer::Failed(errno) => self.failed = Some(errno),
+                Answer::Made(_) => self.failed = Some(EPROTO),
             }
-            _ => Err(Error::Died),
+        }
+        match self.failed {
+            None => Ok(()),
+            Some(errno) => Err(super::host_error("start an address space")(errno)),
         }
     }
 
-    fn answer(&self) -> Result<Answer, Error> {
+    /// Reads an answer of at most `len` bytes.
+    fn read(&self, len: usize) -> Result<Answer, Error> {
         let mut bytes = [0; LONGEST];
+        let buffer = bytes.get_mut(..len).unwrap_or_default();
         loop {
-            match read(self.done.as_fd(), &mut bytes) {
-                Ok(0) => return Err(Error::Died),
+            match read(self.done.as_fd(), buffer) {
+                Ok(0) => {
+                    self.log_end();
+                    return Err(Error::Died);
+                }
                 Ok(len) => return decode(bytes, len).map_err(super::host_error("read an answer")),
                 Err(nix::errno::Errno::EINTR) => {}
                 Err(error) => {
@@ -110,6 +131,15 @@ impl Mapper {
                     return Err(super::host_error("wait for a mapper")(errno));
                 }
             }
+        }
+    }
+
+    /// Leaves in the log how the process ended. Waiting for it is left to [`end`].
+    fn log_end(&self) {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::__WALL;
+        match waitid(Id::Pid(self.pid), flags) {
+            Ok(status) => log::warn!("the host process of an address space ended: {status:?}"),
+            Err(error) => log::warn!("the host process of an address space ended: {error}"),
         }
     }
 }

@@ -14,7 +14,7 @@ use std::arch::global_asm;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, pipe2};
 use syscalls::errno::{EIO, EMFILE};
 use syscalls::{Errno, PAGE_SIZE};
@@ -25,13 +25,13 @@ use super::layout::{
     TASK_END, constants,
 };
 use super::mapped::Mapped;
-use super::mapper::{Answer, Mapper};
+use super::mapper::Mapper;
 use super::near::Place;
 use super::operation::Operation;
 use super::report::Reports;
 use super::{Common, ProcessSpace, stub};
+use crate::MemoryFile;
 use crate::host::errno;
-use crate::{Error, MemoryFile};
 
 // rdi: the operations, rsi: how many (at least 1), rdx: where to go when they are done,
 // rcx: where to store the process id. Returns the helper's process id or -errno. The
@@ -143,7 +143,8 @@ pub(super) fn start(memory: &MemoryFile) -> Result<ProcessSpace, Errno> {
     // Ours would keep the pipe open after the mapper's end.
     drop(answer);
     let mut mapper = Mapper::new(pid, slot, done, Place::default());
-    seal(&mut mapper).map_err(|error| cause(pid, &error))?;
+    // We need not wait: nothing is forked from it before this was done.
+    mapper.post(&seal())?;
     let common = Common {
         commands,
         reports,
@@ -178,19 +179,6 @@ fn wait(pid: Pid) -> Result<WaitStatus, Errno> {
             Err(nix::errno::Errno::EINTR) => {}
             other => return other.map_err(errno),
         }
-    }
-}
-
-/// Why the template failed, in one number.
-fn cause(pid: Pid, error: &Error) -> Errno {
-    if let Error::Host { errno, .. } = error {
-        return *errno;
-    }
-    // It has exited with an error number. Waiting for it is left to its `Mapper`.
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::__WALL;
-    match waitid(Id::Pid(pid), flags) {
-        Ok(WaitStatus::Exited(_, error)) => Errno::from_raw(error),
-        _ => EIO,
     }
 }
 
@@ -248,16 +236,16 @@ fn close_range(first: u64, last: u64) -> Operation {
     Operation::new(libc::SYS_close_range, &[first, last, 0])
 }
 
-/// Makes a copy of the Sentry into a bare mapper: nothing of the Sentry's memory, no
+/// What makes a copy of the Sentry a bare mapper: nothing of the Sentry's memory, no
 /// privilege, no way to get one.
-fn seal(mapper: &mut Mapper) -> Result<(), Error> {
+fn seal() -> Vec<Operation> {
     let prctl = |option: i32, arg: u64| {
         Operation::new(libc::SYS_prctl, &[u64::from(option.cast_unsigned()), arg])
     };
     let munmap = |start: u64, end: u64| Operation::new(libc::SYS_munmap, &[start, end - start]);
     let sigkill = u64::from(libc::SIGKILL.cast_unsigned());
     let setmask = u64::from(libc::SIG_SETMASK.cast_unsigned());
-    let operations = [
+    vec![
         prctl(libc::PR_SET_PDEATHSIG, sigkill),
         munmap(0, STUB),
         // The Sentry's stack may have been between the pages of the stub.
@@ -280,10 +268,5 @@ fn seal(mapper: &mut Mapper) -> Result<(), Error> {
             libc::SYS_seccomp,
             &[u64::from(libc::SECCOMP_SET_MODE_FILTER), 0, stub::FILTER_AT],
         ),
-    ];
-    match mapper.perform(&operations)? {
-        Answer::Done => Ok(()),
-        Answer::Failed(errno) => Err(super::host_error("prepare the template")(errno)),
-        Answer::Made(_) => Err(Error::Died),
-    }
+    ]
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use syscalls::Errno;
 
 use super::interrupt::{Interrupter, KICK};
+use super::pair::{Pair, Pairs};
 use super::stop::{Signal, Stops};
 use super::tracee::{Tracee, Wait};
 use crate::process::ProcessSpace;
@@ -17,6 +18,7 @@ pub(super) struct PtraceContext {
     fp: FpState,
     interrupter: Arc<Interrupter>,
     stops: Stops,
+    pair: Option<Pair>,
 }
 
 /// A task in an address space.
@@ -29,8 +31,9 @@ struct Bound {
 }
 
 impl PtraceContext {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(pairs: Option<&Arc<Pairs>>) -> Self {
         PtraceContext {
+            pair: pairs.map(Pair::new),
             bound: None,
             fp: FpState::initial(),
             interrupter: Arc::new(Interrupter::new()),
@@ -47,6 +50,9 @@ impl PtraceContext {
             return Err(Error::Died);
         };
         bound.load(regs)?;
+        if let Some(pair) = &mut self.pair {
+            pair.switch(bound.tracee.pid());
+        }
         loop {
             let resumed = bound.tracee.resume();
             resumed.map_err(failed("resume a guest task"))?;
@@ -106,6 +112,9 @@ impl PtraceContext {
     /// Forgets the task, which ends with that.
     fn unbind(&mut self) {
         self.interrupter.set_task(None);
+        if let Some(pair) = &mut self.pair {
+            pair.part();
+        }
         self.bound = None;
     }
 }

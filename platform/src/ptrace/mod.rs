@@ -4,14 +4,10 @@
 //! other platforms. Each guest thread has a tracer of its own, the thread of the Sentry
 //! that runs it: `PTRACE_SYSEMU` lets the task run until its next system call, which the
 //! host never executes, or signal, of which none is ever delivered.
-//!
-//! Tracer and task are not pinned to one CPU: the host wakes a tracer with the hint that
-//! the task is about to sleep, and the scheduler keeps the two together by itself (13 µs
-//! a round either way; 90-110 µs when forced apart). Pinning would only keep busy tasks
-//! from idle CPUs.
 
 mod context;
 mod interrupt;
+mod pair;
 mod stop;
 mod tracee;
 
@@ -23,10 +19,12 @@ use crate::host::signal;
 use crate::process::{Processes, layout};
 use crate::{AddressSpace, Context, Error, MemoryFile, Platform};
 use context::PtraceContext;
+use pair::Pairs;
 
 /// See the [module](self).
 pub struct PtracePlatform {
     processes: Processes,
+    pairs: Option<Arc<Pairs>>,
 }
 
 impl PtracePlatform {
@@ -43,6 +41,7 @@ impl PtracePlatform {
         })?;
         Ok(PtracePlatform {
             processes: Processes::new(memory)?,
+            pairs: Pairs::new(),
         })
     }
 }
@@ -62,6 +61,6 @@ impl Platform for PtracePlatform {
     }
 
     fn new_context(&self) -> Result<Box<dyn Context>, Error> {
-        Ok(Box::new(PtraceContext::new()))
+        Ok(Box::new(PtraceContext::new(self.pairs.as_ref())))
     }
 }

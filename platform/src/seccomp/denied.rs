@@ -3,6 +3,10 @@
 //! Operators search for the line `Sentry syscall denied: name(arguments)`, on stderr and in
 //! the log: it goes to whoever passes it on there. Everything here runs in a signal handler, perhaps on a thread that holds the
 //! allocator's lock: it uses its own stack and two host calls.
+//!
+//! The kernel kills a thread that makes such a call while it blocks signals (glibc does so
+//! at the start and end of threads) without asking the handler: the process then ends by
+//! SIGSYS.
 
 use std::io::Write;
 use std::mem::MaybeUninit;
@@ -46,10 +50,15 @@ pub fn report_as(who: &'static str, listener: Option<OwnedFd>) -> Result<(), Err
 extern "C" fn on_denied(_: c_int, info: *mut siginfo_t, context: *mut c_void) {
     static ONCE: AtomicBool = AtomicBool::new(false);
     const SYS_SECCOMP: c_int = 1;
+    const A_WHILE: u32 = 100_000_000;
     // SAFETY: the kernel passes a valid siginfo.
     let code = unsafe { (*info).si_code };
-    let ours = code == SYS_SECCOMP && !ONCE.swap(true, Ordering::Relaxed);
-    if let (true, Some(reporter)) = (ours, REPORTER.get()) {
+    if ONCE.swap(true, Ordering::Relaxed) {
+        // Another thread is about to end us all, after its report.
+        for _ in 0..A_WHILE {
+            std::hint::spin_loop();
+        }
+    } else if let (SYS_SECCOMP, Some(reporter)) = (code, REPORTER.get()) {
         // SAFETY: the kernel passes a valid ucontext.
         let registers = unsafe { &(*context.cast::<ucontext_t>()).uc_mcontext.gregs };
         reporter.report(registers);

@@ -116,6 +116,7 @@ pub const PTRACE: &[Allow] = &[
     Allow("ptrace", "a new guest task").when(&[Arg(0).is(PTRACE_SEIZE)]),
     Allow("ptrace", "a new guest task").when(&[Arg(0).is(PTRACE_INTERRUPT)]),
     Allow("ptrace", "a new guest task").when(&[Arg(0).is(PTRACE_CONT)]),
+    Allow("waitid", "why an address space's process ended"),
     Allow("wait4", "stops and ends of guest tasks"),
     Allow("kill", "interrupt a guest task").when(&[Arg(1).is(libc::SIGURG)]),
     Allow("kill", "end a guest task or address space").when(&[Arg(1).is(libc::SIGKILL)]),

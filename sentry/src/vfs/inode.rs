@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use syscalls::Errno;
 use syscalls::errno::{EINVAL, ENODATA, ENOTDIR, EOPNOTSUPP, EPERM, EXDEV};
 
-use super::{Attr, DeviceNumber, FileKind, FileName, FileOps, Location, Mode, OpenMode, SetAttr};
+use super::{
+    Attr, DeviceNumber, FileKind, FileName, FileOps, Listing, Location, Mode, OpenMode, SetAttr,
+};
 use crate::mm::Mappable;
 use crate::sync::{Level, Mutex};
 use crate::task::Current;
@@ -108,6 +110,11 @@ pub trait Inode: Send + Sync + 'static {
     fn revalidate(&self, name: &FileName, cached: &InodeRef) -> Result<Option<InodeRef>, Errno> {
         let now = self.lookup(name)?;
         Ok((!Arc::ptr_eq(&now, cached)).then_some(now))
+    }
+
+    /// The names of a directory, for a file system that lies over this one.
+    fn list(&self) -> Result<Arc<Listing>, Errno> {
+        Err(EOPNOTSUPP)
     }
 
     /// Owner and mode alone: asked for every directory of a path.

@@ -19,6 +19,7 @@ mod file;
 pub mod fs_types;
 mod inode;
 pub mod io;
+mod listing;
 pub mod locks;
 mod lookup;
 mod mount;
@@ -54,6 +55,7 @@ pub use inode::{
     SuperBlock, XattrMode,
 };
 pub use io::{Sink, Source};
+pub use listing::{Listed, Listing};
 pub use mount::{Mount, MountFlags};
 pub use mounting::Depth;
 pub use namespace::MountNamespace;

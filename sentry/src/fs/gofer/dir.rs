@@ -11,16 +11,9 @@ use syscalls::errno::{EINVAL, EISDIR};
 use super::convert;
 use super::inode::GoferInode;
 use crate::sync::{Level, Mutex};
-use crate::vfs::{DirEntry, DirSink, File, FileKind, FileOps, Inode, SeekFrom, Sink};
-
-/// The entries of a directory but for "." and "..", as they were at one time.
-pub(super) struct Listing(Vec<Entry>);
-
-struct Entry {
-    name: Box<[u8]>,
-    ino: u64,
-    kind: FileKind,
-}
+use crate::vfs::{
+    DirEntry, DirSink, File, FileKind, FileOps, Inode, Listed, Listing, SeekFrom, Sink,
+};
 
 /// Lists the directory as it was when it was opened or rewound: positions are places in
 /// that listing, so that every lasting name is seen once whatever comes and goes.
@@ -44,7 +37,7 @@ impl DirFile {
         {
             return Ok(listing);
         }
-        let listing = self.inode.list()?;
+        let listing = self.inode.read_all()?;
         *self.listing.lock() = Some(listing.clone());
         Ok(listing)
     }
@@ -52,7 +45,7 @@ impl DirFile {
 
 impl GoferInode {
     /// All entries; remembered in an exclusive tree.
-    fn list(&self) -> Result<Arc<Listing>, Errno> {
+    pub(super) fn read_all(&self) -> Result<Arc<Listing>, Errno> {
         if !self.tree.is_shared()
             && let Some(known) = self.listing.lock().clone()
         {
@@ -69,7 +62,7 @@ impl GoferInode {
                 from = entry.next;
                 if entry.name != b"." && entry.name != b".." {
                     let kind = convert::entry_kind(entry.file_type);
-                    entries.push(Entry {
+                    entries.push(Listed {
                         name: entry.name.into(),
                         ino: entry.ino,
                         kind,

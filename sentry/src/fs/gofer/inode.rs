@@ -10,7 +10,7 @@ use syscalls::Errno;
 use syscalls::errno::{EFBIG, EINVAL, ENODEV, ENOENT, ENXIO, EXDEV};
 
 use super::backing::HostData;
-use super::dir::{DirFile, Listing};
+use super::dir::DirFile;
 use super::file::RegularFile;
 use super::{Tree, convert};
 use crate::fs::page_cache::PageCache;
@@ -20,7 +20,7 @@ use crate::task::Current;
 use crate::time::now_realtime;
 use crate::vfs::{
     Attachments, Attr, DeviceNumber, FileKind, FileName, FileOps, Inode, InodeRef, LinkTarget,
-    Mode, NewNode, OpenMode, Owner, RenameMode, SetAttr, SuperBlock, Timestamp, XattrMode,
+    Listing, Mode, NewNode, OpenMode, Owner, RenameMode, SetAttr, SuperBlock, Timestamp, XattrMode,
 };
 
 /// A file of the host.
@@ -315,6 +315,10 @@ impl Inode for GoferInode {
             Some(found) => Ok(self.wrap(found)),
             None => Err(walked.stop.unwrap_or(ENOENT)),
         }
+    }
+
+    fn list(&self) -> Result<Arc<Listing>, Errno> {
+        self.read_all()
     }
 
     fn create(&self, name: &FileName, node: NewNode<'_>, owner: Owner) -> Result<InodeRef, Errno> {

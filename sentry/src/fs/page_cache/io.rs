@@ -5,6 +5,7 @@ use platform::memfile::Fill;
 use syscalls::Errno;
 use syscalls::errno::{EFAULT, EFBIG, EIO};
 
+use super::over::Below;
 use super::{Inner, MAX_FILE_SIZE, PAGE, PageCache, pages_for};
 use crate::mm::{Mappable, Mappings};
 use crate::vfs::{Sink, Source};
@@ -57,17 +58,25 @@ impl PageCache {
 
     /// What stands at `index`, read in if it has to be.
     fn find(&self, index: u64, max: u64) -> Result<Found, Errno> {
-        {
+        let shown = {
             let inner = self.inner.lock();
             if let Some(pages) = inner.map.get(index, max) {
                 return Ok(Found::Resident(pages));
             }
             if self.backing.is_none() {
                 let next = inner.map.next_present(index).unwrap_or(u64::MAX);
-                return Ok(Found::Hole(max.min(next - index)));
+                match inner.below(index, max.min(next - index)) {
+                    Below::Zeros(count) => return Ok(Found::Hole(count)),
+                    Below::Shown(count) => Some(count),
+                }
+            } else {
+                None
             }
+        };
+        match shown {
+            Some(count) => self.lend(index, count).map(Found::Resident),
+            None => self.fill(index, max).map(Found::Resident),
         }
-        self.fill(index, max).map(Found::Resident)
     }
 
     /// Reads absent pages from the backing: a stretch of read-ahead from `index` on.
@@ -139,8 +148,9 @@ impl PageCache {
         Ok(copied)
     }
 
-    /// Resident pages from `index` on. Absent ones are read in, or made, zeroed.
-    fn pages_to_write(&self, index: u64, max: u64, whole: u64) -> Result<Pages, Errno> {
+    /// Pages of the cache's own from `index` on. Absent ones are read in, copied from below,
+    /// or made, zeroed.
+    pub(super) fn pages_to_write(&self, index: u64, max: u64, whole: u64) -> Result<Pages, Errno> {
         let absent = {
             let inner = self.inner.lock();
             if let Some(pages) = inner.map.get(index, max) {
@@ -151,7 +161,15 @@ impl PageCache {
             let gap = max.min(next - index);
             // With a backing, only what lies beyond its end or is overwritten whole need
             // not be read.
-            if self.backing.is_none() || index >= end {
+            if self.backing.is_none() {
+                match inner.below(index, gap) {
+                    Below::Zeros(count) => count,
+                    Below::Shown(count) => {
+                        drop(inner);
+                        return self.copy_up(index, count);
+                    }
+                }
+            } else if index >= end {
                 gap
             } else {
                 whole.min(gap)
@@ -172,8 +190,13 @@ impl PageCache {
 
     /// As long a run of zeroed pages as can be had, at most `count`.
     fn allocate(&self, count: u64) -> Result<Pages, Errno> {
+        self.allocate_as(count, Fill::Zero)
+    }
+
+    /// As [`Self::allocate`], filled or not.
+    pub(super) fn allocate_as(&self, count: u64, fill: Fill) -> Result<Pages, Errno> {
         if self.charge(count).is_ok() {
-            match self.file.allocate(count, Fill::Zero) {
+            match self.file.allocate(count, fill) {
                 Ok(pages) => return Ok(pages),
                 Err(error) => {
                     self.discharge(count);
@@ -185,7 +208,7 @@ impl PageCache {
         }
         self.charge(1)?;
         self.file
-            .allocate(1, Fill::Zero)
+            .allocate(1, fill)
             .inspect_err(|_| self.discharge(1))
     }
 
@@ -209,7 +232,7 @@ impl PageCache {
 }
 
 /// Puts `pages` at `index` where nothing is yet; returns how many found their place taken.
-fn insert_absent(inner: &mut Inner, index: u64, pages: Pages) -> u64 {
+pub(super) fn insert_absent(inner: &mut Inner, index: u64, pages: Pages) -> u64 {
     let mut unused = 0;
     let mut at = index;
     let mut rest = Some(pages);
@@ -245,9 +268,13 @@ impl Mappable for PageCache {
             return Err(EFAULT);
         }
         let max = max.min(end - index).min(STEP);
-        let pages = match self.find(index, max)? {
-            Found::Resident(pages) => pages,
-            Found::Hole(count) => self.pages_to_write(index, count, 0)?,
+        let pages = if write && self.lower.is_some() {
+            self.pages_to_write(index, max, 0)?
+        } else {
+            match self.find(index, max)? {
+                Found::Resident(pages) => pages,
+                Found::Hole(count) => self.pages_to_write(index, count, 0)?,
+            }
         };
         if write && let Some(backing) = &self.backing {
             let last = index + pages.count();
@@ -262,7 +289,12 @@ impl Mappable for PageCache {
     }
 
     fn write_around(&self) -> u64 {
-        if self.backing.is_some() { 1 } else { 16 }
+        match (&self.backing, &self.lower) {
+            (Some(_), _) => 1,
+            // Each of them is copied.
+            (None, Some(_)) => 4,
+            (None, None) => 16,
+        }
     }
 
     fn punch_hole(&self, from: u64, to: u64) -> Result<(), Errno> {
@@ -270,6 +302,17 @@ impl Mappable for PageCache {
     }
 
     fn is_resident(&self, index: u64) -> bool {
-        self.inner.lock().map.next_present(index) == Some(index)
+        let shown = {
+            let inner = self.inner.lock();
+            if inner.map.next_present(index) == Some(index) {
+                return true;
+            }
+            inner.shown.contains(index)
+        };
+        shown
+            && self
+                .lower
+                .as_ref()
+                .is_some_and(|lower| lower.is_resident(index))
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Pages live in the memory file. The cache holds one reference on each; whoever copies
 //! or maps takes its own, so that no lock is held while data moves. A cache has a
-//! [`Backing`] (the Gofer) or none (tmpfs, where a hole is zeros).
+//! [`Backing`] (the Gofer) or none (tmpfs, where a hole is zeros). One without may lie
+//! over a lower file whose pages show through until they are written ([`over`]).
 //!
 //! Sizes and pages change under one lock. Writers of one file are serialised by the
 //! inode that owns the cache, readers are not, as on Linux.
 
 mod io;
+mod over;
 mod pages;
 mod ranges;
 mod write_back;
@@ -19,7 +21,7 @@ use platform::{MemoryFile, Pages};
 use syscalls::Errno;
 use syscalls::errno::{ENOSPC, EOVERFLOW};
 
-use crate::mm::{Mappings, PrivateCopies};
+use crate::mm::{Mappable, Mappings, PrivateCopies};
 use crate::sync::{Level, Mutex};
 pub use pages::PageMap;
 pub use ranges::RangeSet;
@@ -88,6 +90,8 @@ pub struct PageCache {
     file: MemoryFile,
     backing: Option<Arc<dyn Backing>>,
     quota: Option<Arc<Quota>>,
+    /// The file that shows through where `Inner::shown` says so.
+    lower: Option<Arc<dyn Mappable>>,
     mappings: Mappings,
     pub(super) inner: Mutex<Inner>,
 }
@@ -98,6 +102,8 @@ pub(super) struct Inner {
     map: PageMap,
     /// Page numbers that differ from the backing.
     dirty: RangeSet,
+    /// Page numbers at which the lower file shows unless `map` has a page.
+    shown: RangeSet,
     /// Counts what makes pages read from the backing stale: see [`PageCache::fill`].
     generation: u64,
 }
@@ -120,12 +126,14 @@ impl PageCache {
             size,
             map: PageMap::default(),
             dirty: RangeSet::default(),
+            shown: RangeSet::default(),
             generation: 0,
         };
         PageCache {
             file,
             backing,
             quota,
+            lower: None,
             mappings: Mappings::new(),
             inner: Mutex::new(Level::PageCache, inner),
         }
@@ -159,7 +167,8 @@ impl PageCache {
     }
 
     /// ftruncate(2): what is cut off reads as zeros should the file grow again. The
-    /// backing, if any, is told by the caller.
+    /// backing, if any, is told by the caller; over a lower file [`Self::make_own`] comes
+    /// first where a page is cut.
     pub fn resize(&self, size: u64) {
         let keep = pages_for(size);
         let dropped = {
@@ -179,6 +188,7 @@ impl PageCache {
                 let _ = self.file.zero(page.offset() + inside, len);
             }
             inner.dirty.remove(keep, u64::MAX);
+            inner.shown.remove(keep, u64::MAX);
             inner.map.remove(keep, u64::MAX)
         };
         self.mappings
@@ -204,6 +214,11 @@ impl PageCache {
         } else {
             vec![(from, first * PAGE), (last * PAGE, to)]
         };
+        for &(start, end) in &edges {
+            if start < end {
+                self.make_own(start)?;
+            }
+        }
         let dropped = {
             let mut inner = self.inner.lock();
             inner.generation += 1;
@@ -215,6 +230,7 @@ impl PageCache {
             }
             if first < last {
                 inner.dirty.remove(first, last);
+                inner.shown.remove(first, last);
                 inner.map.remove(first, last)
             } else {
                 Vec::new()
@@ -225,18 +241,28 @@ impl PageCache {
         Ok(())
     }
 
-    /// lseek(2) with SEEK_DATA: the first resident byte at or after `pos`; for files
-    /// without a backing. `None` if only a hole follows.
+    /// lseek(2) with SEEK_DATA: the first byte at or after `pos` that is resident or shows
+    /// from below; for files without a backing. `None` if only a hole follows.
     pub fn next_data(&self, pos: u64) -> Option<u64> {
         let inner = self.inner.lock();
-        let index = inner.map.next_present(pos / PAGE)?;
+        let at = pos / PAGE;
+        let own = inner.map.next_present(at);
+        let shown = inner.shown.next(at).map(|(start, _)| start.max(at));
+        let index = own.into_iter().chain(shown).min()?;
         Some(pos.max(index * PAGE)).filter(|&at| at < inner.size)
     }
 
     /// lseek(2) with SEEK_HOLE; the end of the file counts as a hole.
     pub fn next_hole(&self, pos: u64) -> u64 {
         let inner = self.inner.lock();
-        let index = inner.map.next_absent(pos / PAGE);
+        let mut index = pos / PAGE;
+        loop {
+            index = inner.map.next_absent(index);
+            match inner.shown.next(index) {
+                Some((start, end)) if start <= index => index = end,
+                _ => break,
+            }
+        }
         pos.max(index.saturating_mul(PAGE)).min(inner.size)
     }
 }

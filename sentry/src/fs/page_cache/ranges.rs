@@ -61,6 +61,15 @@ impl RangeSet {
         }
     }
 
+    /// The range that holds `at`, or else the next one.
+    #[must_use]
+    pub fn next(&self, at: u64) -> Option<(u64, u64)> {
+        let before = self.ranges.range(..=at).next_back();
+        let holds = before.filter(|&(_, &end)| at < end);
+        let found = holds.or_else(|| self.ranges.range(at..).next())?;
+        Some((*found.0, *found.1))
+    }
+
     /// True if `at` is in the set.
     #[must_use]
     pub fn contains(&self, at: u64) -> bool {
@@ -104,6 +113,8 @@ mod tests {
                 .any(|(a, b)| a.1 >= b.0);
             assert!(!touching, "{ranges:?}");
             assert_eq!(ranges.contains(start), plain.contains(&start));
+            let next = ranges.next(start).map(|(s, _)| s.max(start));
+            assert_eq!(next, plain.range(start..).next().copied());
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::task::Current;
 use crate::time::now_realtime;
 use crate::vfs::{
     Attachments, Attr, DeviceNumber, FileKind, FileName, FileOps, Inode, InodeRef, LinkTarget,
-    Mode, NewNode, OpenMode, Owner, RenameMode, SetAttr, SetTime, SuperBlock, Timestamp, XattrMode,
+    Listed, Listing, Mode, NewNode, OpenMode, Owner, RenameMode, SetAttr, SetTime, SuperBlock, Timestamp, XattrMode,
 };
 
 /// What Linux counts for a directory entry in `st_size`.
@@ -266,6 +266,16 @@ impl Inode for TmpInode {
 
     fn lookup(&self, name: &FileName) -> Result<InodeRef, Errno> {
         self.dir()?.lock().get(name)
+    }
+
+    fn list(&self) -> Result<Arc<Listing>, Errno> {
+        let entries = self.dir()?.lock().entries_from(0, usize::MAX);
+        let listed = |(_, name, inode): (u64, FileName, InodeRef)| Listed {
+            name: name.as_bytes().into(),
+            ino: inode.ino(),
+            kind: inode.kind(),
+        };
+        Ok(Arc::new(Listing(entries.into_iter().map(listed).collect())))
     }
 
     fn create(&self, name: &FileName, node: NewNode<'_>, owner: Owner) -> Result<InodeRef, Errno> {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use gofer::TreeId;
-use syscalls::errno::{EEXIST, EINVAL, ENODEV, ENOENT, ENOTDIR, EOPNOTSUPP};
+use syscalls::errno::{EEXIST, EINVAL, ENODEV, ENOENT, ENOTDIR};
 use syscalls::{Errno, Fd};
 
 use super::BootError;
 use crate::config::{MountConfig, MountSource, RootConfig};
 use crate::fs::gofer::{self as host_tree, Sharing, WriteBack};
-use crate::fs::{dev, tmpfs};
+use crate::fs::{dev, overlay, tmpfs};
 use crate::kernel::Kernel;
 use crate::task::Current;
 use crate::vfs::fs_types::{MountRequest, instantiate};
@@ -32,17 +32,16 @@ impl Trees<'_> {
         overlay: bool,
         name: &str,
     ) -> Result<InodeRef, Errno> {
-        if overlay {
-            return Err(EOPNOTSUPP.why("an overlay"));
-        }
-        host_tree::mount(
-            self.gofer,
-            &self.kernel.memory,
-            TreeId(tree),
-            sharing,
-            self.write_back,
-            name,
-        )
+        // What is below an overlay is never written, and taken not to change.
+        let sharing = if overlay { Sharing::Exclusive } else { sharing };
+        let memory = &self.kernel.memory;
+        let id = TreeId(tree);
+        let root = host_tree::mount(self.gofer, memory, id, sharing, self.write_back, name)?;
+        Ok(if overlay {
+            overlay::new(root, memory, name)
+        } else {
+            root
+        })
     }
 
     /// The name space with nothing but "/", still writable.

@@ -4,6 +4,7 @@ pub mod dev;
 pub mod devpts;
 pub mod gofer;
 pub mod host;
+pub mod overlay;
 pub mod page_cache;
 pub mod proc;
 pub mod processor;

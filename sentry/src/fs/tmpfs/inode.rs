@@ -20,7 +20,8 @@ use crate::task::Current;
 use crate::time::now_realtime;
 use crate::vfs::{
     Attachments, Attr, DeviceNumber, FileKind, FileName, FileOps, Inode, InodeRef, LinkTarget,
-    Listed, Listing, Mode, NewNode, OpenMode, Owner, RenameMode, SetAttr, SetTime, SuperBlock, Timestamp, XattrMode,
+    Listed, Listing, Mode, NewNode, OpenMode, Owner, RenameMode, SetAttr, SetTime, SuperBlock,
+    Timestamp, XattrMode,
 };
 
 /// What Linux counts for a directory entry in `st_size`.

@@ -8,12 +8,13 @@ TEST(orphans_go_to_init) {
     pid_t before = getpid();
     if (!fork()) {
       while (getppid() == before) sleep_ms(2);
-      say("new parent %d", getppid());
-      write(p[1], "x", 1);
+      write(p[1], &(pid_t){getppid()}, sizeof(pid_t));
       _exit(0);
     }
   }
-  read(p[0], &(char){0}, 1);
+  pid_t parent = 0;
+  read(p[0], &parent, sizeof parent);
+  say("new parent %d", parent);
 }
 
 TEST(subreaper) {
@@ -40,12 +41,14 @@ TEST(parent_death) {
       sigemptyset(&set), sigaddset(&set, SIGUSR1), sigprocmask(SIG_BLOCK, &set, 0);
       write(p[1], "r", 1);
       int s = sigwaitinfo(&set, NULL);
-      say("got %d", s == SIGUSR1), write(p[1], "x", 1);
+      write(p[1], s == SIGUSR1 ? "y" : "n", 1);
       _exit(0);
     }
     read(p[0], &(char){0}, 1);
   }
-  read(p[0], &(char){0}, 1);
+  char got = 0;
+  read(p[0], &got, 1);
+  say("the signal came: %c", got);
   SHOW(prctl(PR_SET_PDEATHSIG, 99));
 }
 

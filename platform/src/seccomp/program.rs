@@ -7,7 +7,7 @@ use seccompiler::{
     SeccompRule, TargetArch, sock_filter,
 };
 use syscalls::Errno;
-use syscalls::errno::{EINVAL, ENOSYS};
+use syscalls::errno::{EACCES, EINVAL, ENOSYS};
 
 use super::list::{Allow, Test};
 use crate::host::check_long;
@@ -57,17 +57,26 @@ impl Program {
         Ok(Program { codes: vec![code] })
     }
 
-    /// As [`Self::compile`], for a process that makes threads by a row for clone(2): glibc
-    /// first tries clone3(2), whose flags lie in memory, where a filter cannot see them.
-    /// That call fails with `ENOSYS`, as on an older Linux.
+    /// As [`Self::compile`], for a process with threads that can open nothing. What glibc
+    /// does then without need is answered, not allowed:
+    /// - clone3(2), whose flags lie in memory where a filter cannot see them, with
+    ///   `ENOSYS`: glibc goes on with clone(2), for which there is a row;
+    /// - openat(2) with `EACCES`: the allocator asks `/proc/sys/vm/overcommit_memory`
+    ///   before it shrinks a thread's heap, and does without the answer.
     pub fn compile_with_threads(rows: &[Allow], otherwise: Otherwise) -> Result<Self, Errno> {
-        let clone3 = Allow("clone3", "refused by the other filter");
-        let number = clone3.number().ok_or(EINVAL)?;
-        let mut program = Self::compile(&[rows, &[clone3]].concat(), otherwise)?;
-        let rules = BTreeMap::from([(number, Vec::new())]);
-        let enosys = SeccompAction::Errno(u32::from(ENOSYS.raw()));
-        let refusal = build(rules, SeccompAction::Allow, enosys)?;
-        program.codes.push(refusal);
+        let answered = [
+            (Allow("clone3", "answered by another filter"), ENOSYS),
+            (Allow("openat", "answered by another filter"), EACCES),
+        ];
+        let calls: Vec<Allow> = answered.iter().map(|(call, _)| call.clone()).collect();
+        let mut program = Self::compile(&[rows, &calls].concat(), otherwise)?;
+        for (call, errno) in answered {
+            let rules = BTreeMap::from([(call.number().ok_or(EINVAL)?, Vec::new())]);
+            let answer = SeccompAction::Errno(u32::from(errno.raw()));
+            program
+                .codes
+                .push(build(rules, SeccompAction::Allow, answer)?);
+        }
         Ok(program)
     }
 

@@ -406,6 +406,26 @@ fn admit(child: &Arc<Dentry>) {
     }
 }
 
+/// Drops half of the names that only the cache holds, the oldest first: their inodes hold
+/// something that is scarce. Returns how many.
+pub(crate) fn shrink() -> usize {
+    let half = {
+        let mut queue = QUEUE.lock();
+        let half = queue.len().div_ceil(2);
+        queue.drain(..half).collect::<Vec<_>>()
+    };
+    let mut dropped = 0;
+    // Children were made after their parents: from the back, both can go at once.
+    for candidate in half.into_iter().rev() {
+        match candidate.upgrade() {
+            Some(dentry) if evict(&dentry) => dropped += 1,
+            Some(_) => QUEUE.lock().push_back(candidate),
+            None => {}
+        }
+    }
+    dropped
+}
+
 /// Takes `dentry` out of its parent if only the cache holds it.
 fn evict(dentry: &Arc<Dentry>) -> bool {
     if let Ok(directory) = dentry.directory() {

@@ -47,6 +47,7 @@ pub use access::{Access, permit};
 pub use anon::{AnonInode, AnonKind};
 pub use attr::{Attr, DeviceNumber, FileKind, Mode, SetAttr, SetTime, Timestamp};
 pub(crate) use calls::rw::segments;
+pub(crate) use dcache::shrink as shrink_names;
 use dentry::Place;
 pub use dentry::{Dentry, FileName, Location};
 pub use file::{DirEntry, DirSink, File, FileOps, OpenMode, SeekFrom, SignalOwner};

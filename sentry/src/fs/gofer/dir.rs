@@ -52,7 +52,8 @@ impl GoferInode {
             return Ok(known);
         }
         let client = &self.tree.client;
-        client.open(self.handle, Access::Read)?;
+        self.tree
+            .ask(|client| client.open(self.handle, Access::Read))?;
         let mut entries = Vec::new();
         let mut from = 0;
         loop {

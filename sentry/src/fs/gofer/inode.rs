@@ -7,7 +7,7 @@ use gofer::{
     Access, Attr as HostAttr, FallocateMode, Fsync, Handle, Rename, SetAttr as HostSetAttr,
 };
 use syscalls::Errno;
-use syscalls::errno::{EFBIG, EINVAL, ENODEV, ENOENT, ENXIO, EXDEV};
+use syscalls::errno::{EFBIG, EINVAL, EMFILE, ENODEV, ENOENT, ENXIO, EXDEV};
 
 use super::backing::HostData;
 use super::dir::DirFile;
@@ -310,7 +310,13 @@ impl Inode for GoferInode {
     }
 
     fn lookup(&self, name: &FileName) -> Result<InodeRef, Errno> {
-        let walked = self.tree.client.walk(self.handle, &[name.as_bytes()])?;
+        let walked = self.tree.ask(|client| {
+            let walked = client.walk(self.handle, &[name.as_bytes()])?;
+            match walked.stop {
+                Some(EMFILE) if walked.found.is_empty() => Err(EMFILE),
+                _ => Ok(walked),
+            }
+        })?;
         match walked.found.into_iter().next() {
             Some(found) => Ok(self.wrap(found)),
             None => Err(walked.stop.unwrap_or(ENOENT)),
@@ -322,23 +328,23 @@ impl Inode for GoferInode {
     }
 
     fn create(&self, name: &FileName, node: NewNode<'_>, owner: Owner) -> Result<InodeRef, Errno> {
-        let (client, dir, name) = (&self.tree.client, self.handle, name.as_bytes());
+        let (dir, name) = (self.handle, name.as_bytes());
         let mode = u32::from(owner.mode.bits());
         let host = gofer::Owner {
             uid: owner.uid,
             gid: owner.gid,
         };
         let opened = matches!(node, NewNode::Regular);
-        let made = match node {
-            NewNode::Regular => client.create(dir, name, mode, host)?,
-            NewNode::Directory => client.mkdir(dir, name, mode, host)?,
-            NewNode::Symlink(text) => client.symlink(dir, name, text, host)?,
-            NewNode::Fifo => client.mknod(dir, name, FileKind::Fifo.bits() | mode, 0, host)?,
-            NewNode::Socket => client.mknod(dir, name, FileKind::Socket.bits() | mode, 0, host)?,
+        let made = self.tree.ask(|client| match &node {
+            NewNode::Regular => client.create(dir, name, mode, host),
+            NewNode::Directory => client.mkdir(dir, name, mode, host),
+            NewNode::Symlink(text) => client.symlink(dir, name, text, host),
+            NewNode::Fifo => client.mknod(dir, name, FileKind::Fifo.bits() | mode, 0, host),
+            NewNode::Socket => client.mknod(dir, name, FileKind::Socket.bits() | mode, 0, host),
             NewNode::Device(kind, number) => {
-                client.mknod(dir, name, kind.bits() | mode, number.to_raw(), host)?
+                client.mknod(dir, name, kind.bits() | mode, number.to_raw(), host)
             }
-        };
+        })?;
         self.entries_changed();
         let inode = self.wrap(made);
         if opened && let Some(data) = &inode.data {

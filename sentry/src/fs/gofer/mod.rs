@@ -19,6 +19,7 @@ use std::sync::{Arc, Weak};
 use gofer::{Attr as HostAttr, Client, Handle, TreeId};
 use platform::MemoryFile;
 use syscalls::Errno;
+use syscalls::errno::EMFILE;
 
 use self::inode::GoferInode;
 pub use self::write_back::WriteBack;
@@ -103,16 +104,30 @@ impl Tree {
         known
     }
 
+    /// Asks the Gofer. Where it is out of descriptors, cached names give some up.
+    fn ask<R>(&self, request: impl Fn(&Client) -> Result<R, Errno>) -> Result<R, Errno> {
+        loop {
+            match request(&self.client) {
+                Err(EMFILE) if crate::vfs::shrink_names() > 0 => self.flush_forgotten(),
+                answer => return answer,
+            }
+        }
+    }
+
     /// Gives one reference back, soon.
     fn forget(&self, handle: Handle) {
-        let batch = {
+        let full = {
             let mut forgotten = self.forgotten.lock();
             forgotten.push(handle);
-            if forgotten.len() < FORGET_BATCH {
-                return;
-            }
-            std::mem::take(&mut *forgotten)
+            forgotten.len() >= FORGET_BATCH
         };
+        if full {
+            self.flush_forgotten();
+        }
+    }
+
+    fn flush_forgotten(&self) {
+        let batch = std::mem::take(&mut *self.forgotten.lock());
         if let Err(error) = self.client.forget(&batch)
             && !self.client.is_broken()
         {

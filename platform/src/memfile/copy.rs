@@ -64,7 +64,7 @@ impl MemoryFile {
     }
 
     fn word(&self, offset: u64) -> Result<*mut u32, Errno> {
-        if offset % 4 != 0 {
+        if !offset.is_multiple_of(4) {
             return Err(EINVAL);
         }
         // Brings the page in by an access that may fail; the atomic's then will not.

@@ -79,9 +79,10 @@ fn range(op: &MapOp) -> Result<(u64, u64), Errno> {
     let (MapOp::Map { at, len, .. } | MapOp::Unmap { at, len } | MapOp::Protect { at, len, .. }) =
         *op;
     let end = at.add(len).map_err(|_| EINVAL)?;
-    let aligned = at.is_page_aligned() && len % PAGE_SIZE == 0;
+    let aligned = at.is_page_aligned() && len.is_multiple_of(PAGE_SIZE);
     let inside = USER_START <= at.get() && at < end && end <= UserAddr::new(USER_END);
-    let offset_aligned = !matches!(op, MapOp::Map { offset, .. } if offset % PAGE_SIZE != 0);
+    let offset_aligned =
+        !matches!(op, MapOp::Map { offset, .. } if !offset.is_multiple_of(PAGE_SIZE));
     if aligned && inside && offset_aligned {
         Ok((at.get(), end.get()))
     } else {

@@ -85,10 +85,9 @@ impl PtraceContext {
 
     /// Makes sure that there is a task in `space`.
     fn bind(&mut self, space: &Arc<dyn AddressSpace>) -> Result<(), Error> {
-        if let Some(bound) = &self.bound {
-            if Arc::ptr_eq(&bound.space, space) {
-                return Ok(());
-            }
+        let bound = self.bound.as_ref();
+        if bound.is_some_and(|bound| Arc::ptr_eq(&bound.space, space)) {
+            return Ok(());
         }
         self.release();
         let process = space.as_any().downcast_ref::<ProcessSpace>();

@@ -1,6 +1,6 @@
 //! What a stop of a traced task means.
 
-use syscalls::UserAddr;
+use syscalls::{PAGE_SIZE, UserAddr};
 
 use crate::{Event, Prot, Regs};
 
@@ -80,7 +80,7 @@ impl Stops {
         // before the data that it writes to. A write that was seen to does not fault
         // again at once, a fetch does.
         let ahead = addr.wrapping_sub(regs.rip);
-        let could_be_fetch = (1..INSTRUCTION).contains(&ahead) && addr % 4096 == 0;
+        let could_be_fetch = (1..INSTRUCTION).contains(&ahead) && addr.is_multiple_of(PAGE_SIZE);
         let access = if ahead == 0 || (could_be_fetch && last_write == Some(here)) {
             Prot::EXEC
         } else if signal.code == SEGV_ACCERR {

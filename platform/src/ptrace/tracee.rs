@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use libc::{c_int, c_uint, c_void};
 use nix::unistd::Pid;
 use syscalls::Errno;
-use syscalls::errno::ESRCH;
+use syscalls::errno::{EINVAL, ESRCH};
 
 use crate::host::{check, check_long};
 use crate::process::{Entries, GuestTask, ProcessSpace, entries};
@@ -56,10 +56,8 @@ impl Tracee {
 
     fn seize(&self) -> Result<(), Errno> {
         let options = libc::PTRACE_O_EXITKILL | libc::PTRACE_O_TRACESYSGOOD;
-        self.request(
-            libc::PTRACE_SEIZE,
-            ptr::without_provenance_mut(options as usize),
-        )?;
+        let options = usize::try_from(options).map_err(|_| EINVAL)?;
+        self.request(libc::PTRACE_SEIZE, ptr::without_provenance_mut(options))?;
         self.request(libc::PTRACE_INTERRUPT, ptr::null_mut())
     }
 

@@ -28,6 +28,8 @@ use super::program::{Otherwise, Program};
 use crate::host::check;
 
 const RECEIVE: libc::c_ulong = 0xc050_2100;
+/// `SECCOMP_USER_NOTIF_FLAG_CONTINUE`
+const CONTINUE: u32 = 1;
 const SEND: libc::c_ulong = 0xc018_2101;
 
 /// Puts this thread, and all that it starts from now on, under audit. `report` gets the
@@ -110,7 +112,7 @@ impl Audit {
                 id: call.id,
                 val: 0,
                 error: 0,
-                flags: libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32,
+                flags: CONTINUE,
             };
             // Fails only if the caller is gone.
             // SAFETY: the call reads a seccomp_notif_resp.

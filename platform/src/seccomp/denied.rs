@@ -83,7 +83,11 @@ impl Reporter {
     }
 
     fn line(&self, out: &mut dyn Write, registers: &[libc::greg_t; 23]) -> std::io::Result<()> {
-        let register = |name: c_int| registers[name as usize];
+        let register = |name: c_int| {
+            let index = usize::try_from(name).ok();
+            let value = index.and_then(|index| registers.get(index));
+            value.copied().unwrap_or_default()
+        };
         // The kernel has put the number back where the call had it.
         let number = register(libc::REG_RAX);
         write!(out, "{} syscall denied: ", self.who)?;

@@ -122,7 +122,11 @@ pub const PTRACE: &[Allow] = &[
     Allow("kill", "end a guest task or address space").when(&[Arg(1).is(libc::SIGKILL)]),
 ];
 
-#[allow(clippy::cast_possible_wrap, reason = "request numbers are small")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "request numbers are small"
+)]
 mod requests {
     pub(super) const TCGETS: i32 = libc::TCGETS as i32;
     pub(super) const TCSETS: i32 = libc::TCSETS as i32;

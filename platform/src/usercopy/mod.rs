@@ -107,8 +107,9 @@ mod tests {
         // SAFETY: both are local arrays of ten bytes.
         unsafe { copy(target.as_mut_ptr(), source.as_ptr(), 10) }.unwrap();
         assert_eq!(target, source);
+        let middle = target[2..5].as_mut_ptr();
         // SAFETY: inside the array.
-        unsafe { zero(target.as_mut_ptr().add(2), 3) }.unwrap();
+        unsafe { zero(middle, 3) }.unwrap();
         assert_eq!(&target, b"01\0\0\x0056789");
     }
 

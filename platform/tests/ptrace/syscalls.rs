@@ -19,7 +19,7 @@ fn calls_are_caught_and_answered() {
     assert_eq!(guest.syscall(), 60);
     assert_eq!(guest.word(0), 4711);
     // Results that mean "restart" to the host's own kernel are plain numbers here.
-    guest.regs.rax = -512_i64 as u64;
+    guest.regs.rax = (-512_i64).cast_unsigned();
     assert_eq!(guest.syscall(), 9);
 }
 

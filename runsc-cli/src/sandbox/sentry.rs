@@ -5,13 +5,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ::gofer::Client;
+use nix::sys::signal::{SigSet, Signal as HostSignal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use platform::host::caps::Caps;
 use platform::ptrace::PtracePlatform;
 use platform::seccomp::sentry::{For, rows};
 use platform::seccomp::{Otherwise, Program};
 use platform::{MemoryFile, Platform};
-use sentry::boot::{self, Boot, Sandbox};
+use sentry::boot::{self, Boot, Sandbox, Stdio};
 use sentry::signal::Signal;
+use sentry::tty::HostTerminal;
 
 use super::boot::{Inherited, PlatformKind, SentryBoot};
 use super::gofer::ClientEnd;
@@ -35,6 +38,8 @@ fn serve(mut inherited: Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outcome<
     jail::lock(Caps::empty())?;
     jail::end_with_parent(supervisor)?;
 
+    let terminal = inherited.boot.config.process.terminal;
+    let resized = terminal.then(window_changes).transpose()?;
     // While the process is small and has but one thread: the platform makes copies of it.
     let memory = MemoryFile::adopt(inherited.fd(inherited.boot.memory)?);
     let memory = memory.context("the sandbox's memory")?;
@@ -43,11 +48,12 @@ fn serve(mut inherited: Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outcome<
     let program = Program::compile_with_threads(&rows, Otherwise::Trap);
     jail::filter("Sentry", program, supervisor)?;
 
+    let stdio = stdio(resized)?;
     let sandbox = boot::start(Boot {
         platform,
         memory,
         gofer: connect(&mut inherited, supervisor)?,
-        stdio: stdio()?,
+        stdio,
         config: inherited.boot.config,
     });
     let sandbox = Arc::new(sandbox.map_err(|error| Failure::new(error.to_string()))?);
@@ -89,12 +95,25 @@ fn connect(inherited: &mut Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outco
 }
 
 /// The container's standard input and output. Ours stay: a panic is told on stderr.
-fn stdio() -> Outcome<Vec<OwnedFd>> {
-    Ok(vec![
-        second(std::io::stdin())?,
-        second(std::io::stdout())?,
-        second(std::io::stderr())?,
-    ])
+fn stdio(resized: Option<OwnedFd>) -> Outcome<Stdio> {
+    let terminal = second(std::io::stdin())?;
+    Ok(match resized {
+        Some(resized) => Stdio::Terminal(HostTerminal { terminal, resized }),
+        None => Stdio::Host(vec![
+            terminal,
+            second(std::io::stdout())?,
+            second(std::io::stderr())?,
+        ]),
+    })
+}
+
+/// Tells of changes of the window on stdin, our controlling terminal. The signal is blocked
+/// since we were started.
+fn window_changes() -> Outcome<OwnedFd> {
+    let set = SigSet::from(HostSignal::SIGWINCH);
+    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+    let signals = SignalFd::with_flags(&set, flags).context("changes of the window's size")?;
+    second(&signals)
 }
 
 fn second(fd: impl AsFd) -> Outcome<OwnedFd> {

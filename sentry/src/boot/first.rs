@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use platform::Regs;
+use syscalls::abi::fs::OpenFlags;
 use syscalls::errno::{EACCES, EAGAIN, ENOENT, ENOEXEC, ENOMEM, ENOTDIR, EPERM};
-use syscalls::{Errno, Fd};
+use syscalls::{Errno, Fd, Stop};
 
-use super::BootError;
 use super::mounts::{self, Trees};
+use super::{BootError, Stdio};
 use crate::config::ProcessConfig;
 use crate::fd::{CloseOnExec, FdTable};
 use crate::fs::gofer::WriteBack;
@@ -21,17 +22,21 @@ use crate::task::{
     Capabilities, Credentials, Current, FsContext, Limits, NewGroup, NewTask, Resource, Session,
     Strings, Task, ThreadGroup, UserIds, run,
 };
-use crate::vfs::{File, Walking};
+use crate::tty::{Console, HostTerminal, Master};
+use crate::vfs::open::Opening;
+use crate::vfs::{File, SetAttr, Walking};
 
 /// What the first process is made with.
 pub(super) struct First {
     pub(super) kernel: Arc<Kernel>,
     pub(super) gofer: gofer::Client,
     pub(super) write_back: WriteBack,
-    pub(super) stdio: Vec<OwnedFd>,
+    pub(super) stdio: Stdio,
 }
 
-type Report = Sender<Result<Arc<ThreadGroup>, BootError>>;
+/// The process and its console, if it has one.
+type Made = (Arc<ThreadGroup>, Option<Console>);
+type Report = Sender<Result<Made, BootError>>;
 
 fn host_error(what: &'static str) -> impl Fn(Errno) -> BootError {
     move |errno| BootError::Host { what, errno }
@@ -43,9 +48,9 @@ impl First {
         let live = move || {
             let made = self.make();
             match made {
-                Ok(mut current) => {
+                Ok((mut current, console)) => {
                     // Without a listener the sandbox was given up.
-                    let _ = report.send(Ok(current.group.clone()));
+                    let _ = report.send(Ok((current.group.clone(), console)));
                     drop(report);
                     current.run();
                     current.exit();
@@ -60,7 +65,7 @@ impl First {
     }
 
     /// Everything but running it.
-    fn make(self) -> Result<Current, BootError> {
+    fn make(self) -> Result<(Current, Option<Console>), BootError> {
         let trees = Trees {
             kernel: &self.kernel,
             gofer: &self.gofer,
@@ -71,10 +76,13 @@ impl First {
         let mut current = self.nobody(FsContext::new(namespace))?;
         mounts::mount_all(&current, &trees)?;
         let process = &config.process;
-        let watcher = host::Watcher::new().map_err(host_error("watching stdin"))?;
-        let files = host::open_all(self.stdio, &watcher)
-            .map_err(host_error("the descriptors of the first process"))?;
-        give_files(&current, files).map_err(host_error("descriptors"))?;
+        let console = match self.stdio {
+            Stdio::Host(fds) => {
+                give_host_files(&current, fds)?;
+                None
+            }
+            Stdio::Terminal(terminal) => Some(give_terminal(&current, terminal)?),
+        };
         set_limits(&current, process)?;
         current.set_credentials(credentials(process));
         let fs = current.fs.get();
@@ -89,7 +97,7 @@ impl First {
             tree.insert_task(current.task());
         }
         current.group.set_protected(true);
-        Ok(current)
+        Ok((current, console))
     }
 
     /// A task with all rights and nothing in its memory.
@@ -130,6 +138,40 @@ impl First {
         });
         Ok(Current::new(task, mm, Regs::default(), context))
     }
+}
+
+fn give_host_files(task: &Current, fds: Vec<OwnedFd>) -> Result<(), BootError> {
+    let watcher = host::Watcher::new().map_err(host_error("watching stdin"))?;
+    let files = host::open_all(fds, &watcher)
+        .map_err(host_error("the descriptors of the first process"))?;
+    give_files(task, files).map_err(host_error("descriptors"))
+}
+
+/// Makes a terminal, the controlling one, behind the host's.
+fn give_terminal(task: &Current, terminal: HostTerminal) -> Result<Console, BootError> {
+    let make = || {
+        let pty = task.kernel.ptys.create(&task.kernel)?;
+        let name = format!("/dev/pts/{}", pty.index);
+        let master = Master::new(pty);
+        master.unlock();
+        let opening = Opening::lenient(OpenFlags::RDWR, 0)?;
+        let slave = match task.open_at(Fd::CWD, name.as_bytes(), &opening) {
+            Ok(slave) => slave,
+            Err(Stop::Errno(errno)) => return Err(errno),
+            Err(_) => return Err(EAGAIN),
+        };
+        let process = &task.kernel.config.process;
+        slave.inode().set_attr(&SetAttr {
+            uid: Some(process.uid),
+            ..SetAttr::default()
+        })?;
+        mounts::show_console(task, name.as_bytes())?;
+        // The size is known before the program asks for it.
+        let console = Console::attach(master, terminal)?;
+        give_files(task, vec![slave.clone(), slave.clone(), slave])?;
+        Ok(console)
+    };
+    make().map_err(host_error("a terminal (it needs a devpts on /dev/pts)"))
 }
 
 /// Puts files at descriptors 0, 1, 2 …

@@ -21,6 +21,7 @@ use crate::fs::gofer::WriteBack;
 use crate::kernel::Kernel;
 use crate::signal::{Signal, Source};
 use crate::task::{ExitStatus, ThreadGroup};
+use crate::tty::{Console, HostTerminal};
 use crate::wait::{Ready, Wake};
 
 /// What a sandbox is made of.
@@ -33,8 +34,17 @@ pub struct Boot {
     pub memory: MemoryFile,
     /// Serves the trees that the configuration names.
     pub gofer: gofer::Client,
-    /// Descriptors 0, 1, 2 … of the first process.
-    pub stdio: Vec<OwnedFd>,
+    /// What the first process has as descriptors 0, 1, 2 …
+    pub stdio: Stdio,
+}
+
+/// Standard input and output of the first process.
+#[derive(Debug)]
+pub enum Stdio {
+    /// Descriptors of the host, as they are.
+    Host(Vec<OwnedFd>),
+    /// A controlling terminal of the sandbox's own, /dev/pts/0, behind one of the host.
+    Terminal(HostTerminal),
 }
 
 /// Why a sandbox could not start. The texts are for the user.
@@ -91,6 +101,7 @@ pub struct Sandbox {
     kernel: Arc<Kernel>,
     first: Arc<ThreadGroup>,
     write_back: WriteBack,
+    console: Option<Console>,
     ended: Receiver<()>,
     _registrations: [crate::wait::Registration; 2],
 }
@@ -121,7 +132,7 @@ pub fn start(boot: Boot) -> Result<Sandbox, BootError> {
         errno,
     };
     // The other side is dropped unsent only if the thread died.
-    let first = reported.recv().map_err(|_| host(syscalls::errno::EIO))??;
+    let (first, console) = reported.recv().map_err(|_| host(syscalls::errno::EIO))??;
     let (tell, ended) = bounded(1);
     let waker: Arc<dyn Wake> = Arc::new(Bell(tell));
     let registrations = [
@@ -132,6 +143,7 @@ pub fn start(boot: Boot) -> Result<Sandbox, BootError> {
         kernel,
         first,
         write_back,
+        console,
         ended,
         _registrations: registrations,
     })
@@ -179,6 +191,9 @@ impl Sandbox {
                 log::warn!("{} threads do not end", self.kernel.pids.task_count());
                 break;
             }
+        }
+        if let Some(console) = &self.console {
+            console.finish();
         }
         self.write_back
             .flush_all()

@@ -115,6 +115,8 @@ pub(super) fn mount_all(task: &Current, trees: &Trees<'_>) -> Result<(), BootErr
             Err(errno) => return Err(failed(kind_of(mount), &mount.destination, errno)),
         }
     }
+    // As runc does; what is wrong with the directory is told when the process enters it.
+    let _ = make_place(task, &config.process.cwd, true);
     let protect = |path: &[u8], result: Result<(), Errno>| match result {
         Ok(()) | Err(ENOENT | ENOTDIR) => Ok(()),
         Err(errno) => Err(BootError::Mask {
@@ -177,6 +179,13 @@ fn make_place(task: &Current, path: &[u8], directory: bool) -> Result<Location, 
         Ok(_) | Err(EEXIST) => task.walk(path, Walking::FOLLOW),
         Err(error) => Err(error),
     }
+}
+
+/// Shows the terminal at `path` as /dev/console too.
+pub(super) fn show_console(task: &Current, path: &[u8]) -> Result<(), Errno> {
+    let at = make_place(task, b"/dev/console", false)?;
+    let terminal = task.walk(path, Walking::FOLLOW)?;
+    namespace(task).bind(&terminal, &at, Depth::One)
 }
 
 /// Binds a place onto itself, read-only.

@@ -90,7 +90,7 @@ impl Drop for Slave {
 
 impl Pty {
     /// What the slave wrote, for the master.
-    fn read_output(&self, dst: &mut Sink<'_>) -> Result<usize, Errno> {
+    pub(super) fn read_output(&self, dst: &mut Sink<'_>) -> Result<usize, Errno> {
         let count = {
             let mut state = self.state.lock();
             if state.packets && dst.remaining() > 0 {
@@ -111,7 +111,7 @@ impl Pty {
     }
 
     /// What was typed.
-    fn write_input(&self, src: &mut Source<'_>) -> Result<usize, Errno> {
+    pub(super) fn write_input(&self, src: &mut Source<'_>) -> Result<usize, Errno> {
         let mut effects = Effects::default();
         let mut buf = [0; CHUNK];
         let count = {

@@ -6,6 +6,7 @@
 //! terminal's lock is released.
 
 mod calls;
+mod console;
 mod ends;
 mod input;
 mod ioctl;
@@ -29,6 +30,7 @@ use crate::vfs::DeviceNumber;
 use crate::wait::{Ready, WaitQueue};
 
 pub(crate) use calls::{open_current, open_slave};
+pub use console::{Console, HostTerminal};
 pub use ends::{Master, Slave};
 pub use settings::Settings;
 pub use table::PtyTable;

@@ -1,5 +1,6 @@
 //! File systems. Siblings share one shape: `mod.rs` (the instance), `inode.rs`, `file.rs`.
 
+pub mod cgroup;
 pub mod dev;
 pub mod devpts;
 pub mod gofer;
@@ -9,4 +10,5 @@ pub mod page_cache;
 pub mod proc;
 pub mod processor;
 pub mod synth;
+pub mod sys;
 pub mod tmpfs;

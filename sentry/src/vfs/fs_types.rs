@@ -49,6 +49,19 @@ pub const FS_TYPES: &[FsType] = &[
         mount: devpts,
     },
     FsType {
+        name: "sysfs",
+        mount: |request| Ok(crate::fs::sys::new(request.kernel, request.source)),
+    },
+    FsType {
+        name: "cgroup2",
+        mount: |request| Ok(crate::fs::cgroup::new(request.kernel, request.source)),
+    },
+    // What configurations ask for; as on a host that has only version 2.
+    FsType {
+        name: "cgroup",
+        mount: |request| Ok(crate::fs::cgroup::new(request.kernel, request.source)),
+    },
+    FsType {
         name: "proc",
         mount: |request| Ok(crate::fs::proc::new(request.kernel, request.source)),
     },

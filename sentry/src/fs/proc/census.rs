@@ -8,23 +8,23 @@ use crate::time::now_monotonic;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Census {
+pub(in crate::fs) struct Census {
     /// Threads.
-    pub(super) threads: usize,
+    pub(in crate::fs) threads: usize,
     /// Threads that run, or would if they had a processor.
-    pub(super) running: usize,
+    pub(in crate::fs) running: usize,
     /// What all have used, the dead that were waited for included.
-    pub(super) usage: Usage,
+    pub(in crate::fs) usage: Usage,
     /// Anonymous memory, bytes; pages that processes share count for each.
-    pub(super) anonymous: u64,
+    pub(in crate::fs) anonymous: u64,
     /// Pages of files that are mapped, bytes, likewise.
-    pub(super) mapped: u64,
+    pub(in crate::fs) mapped: u64,
     /// Private writable memory, touched or not, bytes.
-    pub(super) committed: u64,
+    pub(in crate::fs) committed: u64,
 }
 
 impl Census {
-    pub(super) fn take(kernel: &Kernel) -> Self {
+    pub(in crate::fs) fn take(kernel: &Kernel) -> Self {
         let mut census = Census::default();
         for group in kernel.pids.groups() {
             census.usage.add(&group.usage());
@@ -45,7 +45,7 @@ impl Census {
     }
 
     /// Load averages now.
-    pub(super) fn load(&self, kernel: &Kernel) -> [f64; 3] {
+    pub(in crate::fs) fn load(&self, kernel: &Kernel) -> [f64; 3] {
         kernel.load.averages(now_monotonic(), self.usage.total_ns())
     }
 }

@@ -20,13 +20,15 @@ mod sysvipc;
 
 use std::sync::Arc;
 
+pub(in crate::fs) use self::census::Census;
 use self::root::Root;
-use self::system::System;
+pub(in crate::fs) use self::system::System;
 use super::synth::{Instance, Synthetic};
 use crate::kernel::Kernel;
 use crate::vfs::{FileKind, InodeRef, Mode, Owner, SuperBlock};
 
 pub use load::Load;
+pub(in crate::fs) use memory::Memory;
 pub use process::NamespaceKind;
 pub use sys::BootId;
 

@@ -2,6 +2,7 @@
 
 mod cache;
 mod features;
+mod sets;
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use platform::host::clock;
 use platform::host::cpu::{Leaf, cpuid};
 
 pub use cache::{Cache, CacheKind};
+pub use sets::{list, mask};
 
 /// What does not differ from one processor to the next.
 pub struct Processor {

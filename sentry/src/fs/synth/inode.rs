@@ -281,3 +281,12 @@ impl<B: Behaviour> Inode for Synthetic<B> {
         self
     }
 }
+
+/// A symbolic link with a text.
+pub(super) struct Symlink(pub(super) String);
+
+impl Behaviour for Symlink {
+    fn read_link(&self, _: &Current) -> Result<LinkTarget, Errno> {
+        Ok(LinkTarget::Text(self.0.as_bytes().to_vec()))
+    }
+}

@@ -10,12 +10,14 @@
 mod dir;
 mod inode;
 mod instance;
+mod series;
 mod table;
 mod text;
 
 pub use dir::{Listed, Listing, open_dir};
 pub use inode::{Behaviour, Node, Synthetic};
 pub use instance::Instance;
+pub use series::{Members, Series};
 pub use table::{Context, Entry, Site, TableDir};
 pub use text::{Opener, Text, open_text};
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use syscalls::Errno;
 use syscalls::errno::{EINVAL, ELOOP, ENOENT};
 
+use super::inode::Symlink;
 use super::{Behaviour, Listed, Listing, Node, Opener, Synthetic, Text, open_dir, open_text};
 use crate::task::Current;
 use crate::vfs::{
@@ -27,6 +28,9 @@ pub trait Context: Clone + Send + Sync + 'static {
             mode,
         })
     }
+
+    /// Corrects attributes of files and directories.
+    fn attr(&self, attr: &mut Attr) {}
 
     /// False once what the tree is about is gone: its names are too.
     fn is_alive(&self) -> bool {
@@ -60,7 +64,7 @@ enum What<C: 'static> {
     Link(&'static str),
     Magic(Target<C>),
     File(Open<C>),
-    Made(FileKind, Make<C>),
+    Made(FileKind, Make<C>, u64),
 }
 
 struct TextOf<C> {
@@ -90,6 +94,12 @@ pub struct Site<'a, C> {
 }
 
 impl<C: Context> Site<'_, C> {
+    /// A symbolic link.
+    #[must_use]
+    pub fn link(&self, to: String) -> InodeRef {
+        self.put(FileKind::Symlink, Symlink(to))
+    }
+
     /// The inode.
     #[must_use]
     pub fn put<B: Behaviour>(&self, kind: FileKind, behaviour: B) -> InodeRef {
@@ -172,7 +182,19 @@ impl<C: Context> Entry<C> {
             FileKind::Directory => 0o555,
             _ => 0o444,
         };
-        Self::new(name, mode, What::Made(kind, make))
+        Self::new(name, mode, What::Made(kind, make, 1))
+    }
+
+    /// The same with `numbers` inode numbers for its tree, if it is a made one.
+    #[must_use]
+    pub const fn numbers(self, numbers: u64) -> Self {
+        match self.what {
+            What::Made(kind, make, _) => Entry {
+                what: What::Made(kind, make, numbers),
+                ..self
+            },
+            _ => self,
+        }
     }
 
     /// The same with another mode.
@@ -185,6 +207,7 @@ impl<C: Context> Entry<C> {
     fn span(&self) -> u64 {
         match self.what {
             What::Dir(entries) => 1 + span(entries),
+            What::Made(_, _, numbers) => numbers,
             _ => 1,
         }
     }
@@ -194,7 +217,7 @@ impl<C: Context> Entry<C> {
             What::Dir(_) => FileKind::Directory,
             What::Fixed(_) | What::Text(_) | What::File(_) => FileKind::Regular,
             What::Link(_) | What::Magic(_) => FileKind::Symlink,
-            What::Made(kind, _) => kind,
+            What::Made(kind, ..) => kind,
         }
     }
 
@@ -214,7 +237,7 @@ impl<C: Context> Entry<C> {
         let kind = self.kind();
         Ok(match self.what {
             What::Dir(entries) => site.put(kind, TableDir::new(context, entries, ino)),
-            What::Made(_, make) => make(&site),
+            What::Made(_, make, _) => make(&site),
             _ => site.put(
                 kind,
                 Leaf {
@@ -255,6 +278,12 @@ impl<C: Context> TableDir<C> {
         &self.context
     }
 
+    /// The first inode number after those of the table.
+    #[must_use]
+    pub fn next_ino(&self) -> u64 {
+        self.ino + 1 + span(self.entries)
+    }
+
     /// Key of a listing that no entry of the table has, nor any above it.
     #[must_use]
     pub fn end(&self) -> u64 {
@@ -286,6 +315,7 @@ impl<C: Context> Behaviour for TableDir<C> {
         let is_dir = |entry: &&Entry<C>| entry.kind() == FileKind::Directory;
         let dirs = self.entries.iter().filter(is_dir).count();
         attr.nlink = attr.nlink.saturating_add(u32::try_from(dirs).unwrap_or(0));
+        self.context.attr(attr);
         Ok(())
     }
 
@@ -362,6 +392,11 @@ struct Leaf<C: 'static> {
 impl<C: Context> Behaviour for Leaf<C> {
     fn owner(&self, stored: Owner) -> Result<Owner, Errno> {
         self.context.owner(stored.mode)
+    }
+
+    fn attr(&self, attr: &mut Attr) -> Result<(), Errno> {
+        self.context.attr(attr);
+        Ok(())
     }
 
     fn check_change(&self, set: &SetAttr) -> Result<(), Errno> {

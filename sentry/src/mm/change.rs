@@ -69,14 +69,6 @@ impl Change {
         }
     }
 
-    /// As [`Self::protect`], where nothing is mapped between the last range whose rights
-    /// were changed and this one.
-    pub(super) fn protect_over_hole(&mut self, at: u64, len: u64, prot: Prot) {
-        if !self.extend_protect(at, len, prot, |before_end| before_end <= at) {
-            self.protect(at, len, prot);
-        }
-    }
-
     fn extend_protect(
         &mut self,
         at: u64,
@@ -94,6 +86,30 @@ impl Change {
                 true
             }
             _ => false,
+        }
+    }
+}
+
+/// Changes rights of run after run, rising, with as few operations as possible.
+#[derive(Default)]
+pub(super) struct ProtectWalk {
+    /// The rights of the last operation, if everything mapped since then has them too.
+    open: Option<Prot>,
+}
+
+impl ProtectWalk {
+    /// The next mapped run, what the platform was told of it and what it is to be told.
+    pub(super) fn run(&mut self, change: &mut Change, at: u64, len: u64, told: Prot, rights: Prot) {
+        if self.open == Some(rights) {
+            // Between the runs nothing is mapped, so one operation does for all.
+            if told != rights {
+                change.extend_protect(at, len, rights, |_| true);
+            }
+        } else if told == rights {
+            self.open = None;
+        } else {
+            change.protect(at, len, rights);
+            self.open = Some(rights);
         }
     }
 }

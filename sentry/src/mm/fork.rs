@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use syscalls::errno::{ENOMEM, Errno};
 
 use super::Mm;
-use super::change::Change;
+use super::change::{Change, ProtectWalk};
 use super::resident::{Kind, Resident};
 use super::state::State;
 use super::vma::{Backing, VmaFlags};
@@ -52,28 +52,16 @@ impl Mm {
 
 /// Removes write rights from all private memory.
 fn guard_private(state: &mut State, change: &mut Change) {
-    // Rights that the last request gives; `None` once a run with others has followed it.
-    let mut last = None;
+    let mut walk = ProtectWalk::default();
     for (start, run) in state.resident.iter_mut() {
         if run.kind == Kind::Own {
             run.guarded = true;
         }
-        let Some(told) = run.told else {
-            continue;
-        };
-        let rights = run.rights(told);
-        if rights == told {
-            last = last.filter(|&last| last == rights);
-            continue;
+        if let Some(told) = run.told {
+            let rights = run.rights(told);
+            walk.run(change, start, run.len(), told, rights);
+            run.told = Some(rights);
         }
-        if last == Some(rights) {
-            // What is mapped between the last request and this run has these rights.
-            change.protect_over_hole(start, run.len(), rights);
-        } else {
-            change.protect(start, run.len(), rights);
-        }
-        run.told = Some(rights);
-        last = Some(rights);
     }
 }
 

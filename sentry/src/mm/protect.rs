@@ -5,7 +5,7 @@ use syscalls::errno::{EACCES, EINVAL, ENOMEM, Errno};
 use syscalls::{PAGE_SIZE, UserAddr};
 
 use super::Mm;
-use super::change::Change;
+use super::change::{Change, ProtectWalk};
 use super::map::page_up;
 use super::state::State;
 use super::vma::{Vma, VmaFlags};
@@ -121,17 +121,11 @@ fn set_prot(vma: &mut Vma, prot: Prot) {
 
 /// Tells the platform of the new rights of what is resident.
 fn protect_pages(state: &mut State, change: &mut Change, start: u64, end: u64, prot: Prot) {
-    let mut last = None;
+    let mut walk = ProtectWalk::default();
     for (at, mut run) in state.resident.take(start, end) {
         if let Some(told) = run.told {
             let rights = run.rights(prot);
-            if rights != told && last == Some(rights) {
-                // Between the last mapped run and this one nothing is mapped.
-                change.protect_over_hole(at, run.len(), rights);
-            } else if rights != told {
-                change.protect(at, run.len(), rights);
-            }
-            last = Some(rights);
+            walk.run(change, at, run.len(), told, rights);
             run.told = Some(rights);
         }
         state.resident.put(at, run);

@@ -213,6 +213,45 @@ fn fork_copies_on_write_and_the_last_owner_keeps() {
 }
 
 #[test]
+fn rights_between_changed_ranges_stay() {
+    let file = memory();
+    let parent = new_mm(&file);
+    let prots = [
+        RW,
+        Prot::READ | Prot::EXEC,
+        Prot::READ,
+        RW,
+        RW,
+        Prot::empty(),
+        RW,
+    ];
+    for (page, prot) in (0..).zip(prots) {
+        let at = Placement::Fixed(0x1000_0000 + page * PAGE);
+        let at = parent.map(NewMapping::zeros(at, PAGE)).unwrap();
+        parent.write_bytes(at, &[1]).unwrap();
+        parent.protect(at, PAGE, prot, ProtectFrom::Here).unwrap();
+    }
+    let child = parent.fork().unwrap();
+    check(&parent);
+    check(&child);
+    let at = UserAddr::new(0x1000_0000);
+    child.protect(at, 7 * PAGE, RW, ProtectFrom::Here).unwrap();
+    check(&child);
+    child.write_bytes(at, &[2; 7 * 4096]).unwrap();
+    child
+        .protect(
+            at.add(PAGE).unwrap(),
+            2 * PAGE,
+            Prot::READ,
+            ProtectFrom::Here,
+        )
+        .unwrap();
+    let grandchild = child.fork().unwrap();
+    check(&child);
+    check(&grandchild);
+}
+
+#[test]
 fn what_a_child_does_not_inherit() {
     let file = memory();
     let parent = new_mm(&file);

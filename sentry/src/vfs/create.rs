@@ -125,6 +125,9 @@ pub(super) fn make(
     mode: Mode,
 ) -> Result<Arc<Dentry>, Errno> {
     may_create(creds, dir, change)?;
+    if matches!(node, NewNode::Device(..)) && !creds.has(Capabilities::MKNOD) {
+        return Err(EPERM);
+    }
     let directory = matches!(node, NewNode::Directory);
     let owner = owner_of_new(creds, change.inode(), directory, mode)?;
     let inode = change.inode().create(name, node, owner)?;

@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use syscalls::abi::fs::RwFlags;
-use syscalls::errno::{
-    EAGAIN, EBADF, EFBIG, EINVAL, EOPNOTSUPP, EOVERFLOW, EPIPE, ESPIPE, ETIMEDOUT,
-};
+use syscalls::errno::{EAGAIN, EBADF, EFBIG, EINVAL, EOPNOTSUPP, EPIPE, ESPIPE, ETIMEDOUT};
 use syscalls::{Errno, Stop, SysResult};
 
 use super::io::Segment;
@@ -32,12 +30,18 @@ impl At {
     }
 }
 
-/// Flags that reads know. ATOMIC and NOAPPEND mean writes.
-const READ_FLAGS: RwFlags = RwFlags::HIPRI
-    .union(RwFlags::NOWAIT)
-    .union(RwFlags::DSYNC)
-    .union(RwFlags::SYNC);
-const WRITE_FLAGS: RwFlags = READ_FLAGS.union(RwFlags::APPEND).union(RwFlags::NOAPPEND);
+/// Flags that calls may have: all but ATOMIC, which no file here can promise.
+const FLAGS: RwFlags = RwFlags::all().difference(RwFlags::ATOMIC);
+
+fn check_flags(flags: RwFlags) -> Result<(), Errno> {
+    if !FLAGS.contains(flags) {
+        return Err(EOPNOTSUPP);
+    }
+    if flags.contains(RwFlags::APPEND | RwFlags::NOAPPEND) {
+        return Err(EINVAL);
+    }
+    Ok(())
+}
 
 impl Current {
     /// Reads into guest buffers, whose lengths were bounded by the caller.
@@ -51,9 +55,7 @@ impl Current {
         if !file.mode().reads() {
             return Err(EBADF.into());
         }
-        if !READ_FLAGS.contains(flags) {
-            return Err(EOPNOTSUPP.into());
-        }
+        check_flags(flags)?;
         file.ops.before_read(self)?;
         let mut sink = Sink::guest(self.mem(), buffers);
         check_range(file, at, sink.remaining())?;
@@ -83,13 +85,7 @@ impl Current {
         if !file.mode().writes() {
             return Err(EBADF.into());
         }
-        let both = RwFlags::APPEND | RwFlags::NOAPPEND;
-        if !WRITE_FLAGS.contains(flags) {
-            return Err(EOPNOTSUPP.into());
-        }
-        if flags.contains(both) {
-            return Err(EINVAL.into());
-        }
+        check_flags(flags)?;
         let mut source = Source::guest(self.mem(), buffers);
         self.write_source(file, &mut source, at, flags)
     }
@@ -105,7 +101,10 @@ impl Current {
         file.ops.before_write(self)?;
         check_range(file, at, source.remaining())?;
         let regular = file.inode().kind() == FileKind::Regular;
-        if regular && source.remaining() > 0 {
+        if regular && source.remaining() == 0 {
+            return Ok(0);
+        }
+        if regular {
             let from = match at {
                 At::Offset(offset) => offset,
                 At::Position => *file.offset.lock(),
@@ -192,8 +191,8 @@ fn check_range(file: &File, at: At, len: usize) -> Result<(), Errno> {
     if !file.ops.seekable() {
         return Err(ESPIPE);
     }
-    let end = offset.checked_add(len as u64).ok_or(EOVERFLOW)?;
-    i64::try_from(end).map(|_| ()).map_err(|_| EOVERFLOW)
+    let end = offset.checked_add(len as u64).ok_or(EINVAL)?;
+    i64::try_from(end).map(|_| ()).map_err(|_| EINVAL)
 }
 
 impl File {

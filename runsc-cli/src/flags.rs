@@ -92,6 +92,9 @@ pub(crate) struct Run {
     /// Directory that holds config.json [default: the current directory].
     #[arg(short, long, value_name = "DIR")]
     pub(crate) bundle: Option<PathBuf>,
+    /// Keep every write to the root file system in memory: the host's files stay as they are.
+    #[arg(long)]
+    pub(crate) overlay: bool,
     /// Name of the container; or the bundle's directory, for a container with a made-up name.
     #[arg(value_name = "ID")]
     pub(crate) id: Option<OsString>,

@@ -1,3 +1,49 @@
-//! runsk.
+//! Commands for developers: a demonstration, the whole test run, checks of the tree.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod checks;
+mod demo;
+mod step;
+mod suite;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Commands for developers of runsk
+#[derive(Parser)]
+#[command(name = "tools")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build runsk and run a command in a container whose root is the host's own, below an
+    /// overlay: nothing is downloaded, and nothing that is written lasts.
+    Demo {
+        /// The command [default: a few that show where they run].
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Install what the tests need, build, and run every test.
+    Test,
+    /// Check the shape of the tree: layers, `unsafe`, top level.
+    Check,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Demo { command } => demo::run(&command),
+        Command::Test => suite::run(),
+        Command::Check => checks::run(),
+    };
+    match result {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("tools: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -12,7 +12,8 @@ use crate::spec::{self, HostMounts};
 pub(super) fn run(args: &flags::Run, options: Options) -> Outcome<ExitCode> {
     let (dir, id) = bundle_and_id(args)?;
     let bundle = spec::load(&dir)?;
-    let container = spec::container(&bundle, &HostMounts::default())?;
+    let mut container = spec::container(&bundle, &HostMounts::default())?;
+    container.config.root.overlay = args.overlay;
     sandbox::run(container, &id, options)
 }
 

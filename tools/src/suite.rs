@@ -1,0 +1,79 @@
+//! Every test.
+
+use std::process::{Command, ExitCode};
+
+use crate::{checks, step};
+
+/// Programs that tests run, and the Debian packages they come from.
+const NEEDED: [(&str, &str); 6] = [
+    ("gcc", "gcc libc6-dev"),
+    ("debootstrap", "debootstrap"),
+    ("busybox", "busybox-static"),
+    ("strace", "strace"),
+    ("runc", "runc"),
+    ("script", "bsdutils"),
+];
+
+fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+        || ["/usr/sbin", "/sbin"]
+            .iter()
+            .any(|dir| std::path::Path::new(dir).join(program).is_file())
+}
+
+fn install() -> Result<(), String> {
+    let missing: Vec<&str> = NEEDED
+        .iter()
+        .filter(|(program, _)| !is_there(program))
+        .flat_map(|(_, packages)| packages.split(' '))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !is_there("apt-get") {
+        return Err(format!(
+            "install {} first: there is no apt-get here",
+            missing.join(", ")
+        ));
+    }
+    step::must(Command::new("apt-get").args(["update", "-q"]))?;
+    step::must(
+        Command::new("apt-get")
+            .args(["install", "-q", "-y", "--no-install-recommends"])
+            .args(&missing),
+    )
+}
+
+/// Crates whose tests are in the crate, and the suites that run programs.
+const SUITES: [&[&str]; 2] = [
+    &[
+        "test",
+        "--release",
+        "--workspace",
+        "--exclude",
+        "tests",
+        "--no-fail-fast",
+    ],
+    &["test", "--release", "--package", "tests", "--no-fail-fast"],
+];
+
+pub(crate) fn run() -> Result<ExitCode, String> {
+    checks::run()?;
+    install()?;
+    step::build_runsk()?;
+    let mut failed = Vec::new();
+    for suite in SUITES {
+        if !step::run(&mut step::cargo(suite))?.success() {
+            failed.push(suite.join(" "));
+        }
+    }
+    if failed.is_empty() {
+        eprintln!("Every test passed.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    for suite in failed {
+        eprintln!("FAILED: cargo {suite}");
+    }
+    Ok(ExitCode::FAILURE)
+}

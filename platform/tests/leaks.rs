@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use platform::memfile::Fill;
 use platform::ptrace::PtracePlatform;
 use platform::{Error, Event, MapOp, MemoryFile, Platform, Prot, Regs};
@@ -116,6 +118,22 @@ fn nothing_is_left_behind() {
         }
     }
     drop(context);
+    assert_eq!((descriptors(), children()), with_platform);
+
+    // Without descriptors a fork fails, and nothing else.
+    let space = platform.new_address_space().unwrap();
+    let free = nix::unistd::dup(&memory)
+        .unwrap()
+        .as_raw_fd()
+        .unsigned_abs();
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, free.into(), hard).unwrap();
+    assert!(space.fork().is_err());
+    assert!(platform.new_address_space().is_err());
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+    let fork = space.fork().unwrap();
+    fork.apply(&[map]).unwrap();
+    drop((space, fork));
     assert_eq!((descriptors(), children()), with_platform);
 
     // Without the template there are no new address spaces, but no hanging either.

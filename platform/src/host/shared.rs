@@ -13,6 +13,8 @@ use nix::sys::stat::fstat;
 use syscalls::Errno;
 use syscalls::errno::{EINVAL, EPERM};
 
+use crate::usercopy;
+
 /// A memfd of fixed size, mapped whole for reading and writing. The other process may
 /// change any byte at any time, so bytes are copied and words are touched by atomics;
 /// no reference to plain memory is given out.
@@ -54,6 +56,7 @@ impl SharedRegion {
             .ok()
             .and_then(NonZeroUsize::new)
             .ok_or(EINVAL)?;
+        usercopy::install();
         let prot = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new mapping at an address of the host's choice; it aliases nothing.
         let start = unsafe { mmap(None, len, prot, MapFlags::MAP_SHARED, &fd, 0) }.map_err(host)?;
@@ -97,27 +100,29 @@ impl SharedRegion {
     /// Copies `dst.len()` bytes out.
     ///
     /// # Panics
-    /// If they are not inside the region.
+    /// If they are not inside the region, or the host has no memory for a page of it.
     pub fn read(&self, offset: usize, dst: &mut [u8]) {
         let len = dst.len();
         let src = self.range(offset, len);
         // SAFETY: `range` checked the bounds; `dst` is private memory, so they do not
         // overlap. Bytes that the other process changes meanwhile arrive old or new.
-        unsafe { src.copy_to_nonoverlapping(NonNull::from(dst).cast(), len) }
+        let copied = unsafe { usercopy::copy(dst.as_mut_ptr(), src.as_ptr(), len) };
+        copied.expect(NO_MEMORY);
     }
 
     /// Copies `src` in.
     ///
     /// # Panics
-    /// If it does not fit.
+    /// As [`Self::read`].
     pub fn write(&self, offset: usize, src: &[u8]) {
         let dst = self.range(offset, src.len());
         // SAFETY: as in `read`, the other way.
-        unsafe { dst.copy_from_nonoverlapping(NonNull::from(src).cast(), src.len()) }
+        let copied = unsafe { usercopy::copy(dst.as_ptr(), src.as_ptr(), src.len()) };
+        copied.expect(NO_MEMORY);
     }
 
     fn at<T>(&self, offset: usize) -> NonNull<T> {
-        assert!(offset % align_of::<T>() == 0, "unaligned offset");
+        assert!(offset.is_multiple_of(align_of::<T>()), "unaligned offset");
         self.range(offset, size_of::<T>()).cast()
     }
 
@@ -145,6 +150,8 @@ impl AsFd for SharedRegion {
         self.fd.as_fd()
     }
 }
+
+const NO_MEMORY: &str = "the host has no memory for a shared region";
 
 fn host(errno: nix::errno::Errno) -> Errno {
     Errno::from_raw(errno as i32)

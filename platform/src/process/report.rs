@@ -38,22 +38,30 @@ impl Reports {
         Ok((reports, theirs))
     }
 
-    /// What `mapper` sent, if anything.
+    /// What `mapper` sent, if anything: also to be called if its fork failed, or what it
+    /// sent would be taken for that of the next.
     pub(super) fn take(&self, mapper: Pid) -> Result<Option<OwnedFd>, Errno> {
         let mut waiting = self.waiting.lock();
+        let mut failed = None;
         loop {
             if let Some(found) = waiting.remove(&mapper.as_raw()) {
                 return Ok(Some(found));
             }
             let mut byte = [0];
             let received = match fdpass::receive(&self.socket, &mut byte) {
-                Err(EAGAIN) => return Ok(None),
-                other => other?,
+                Err(EAGAIN) => return failed.map_or(Ok(None), Err),
+                // All mappers are gone.
+                Ok(received) if received.len == 0 => return Ok(None),
+                Ok(received) => received,
+                // A message that cannot be had, for want of descriptors, is lost; perhaps
+                // it was another's.
+                Err(error) => {
+                    failed = Some(error);
+                    continue;
+                }
             };
-            let Some(sender) = received.sender else {
-                return Ok(None);
-            };
-            if let Some(pipe) = received.fds.into_iter().next() {
+            let pipe = received.fds.into_iter().next();
+            if let (Some(sender), Some(pipe)) = (received.sender, pipe) {
                 waiting.insert(sender, pipe);
             }
         }

@@ -3,6 +3,7 @@
 //! Whatever nix offers as a safe function (mount, poll, epoll, timerfd, prctl, …) is
 //! used from there and not repeated here; [`errno`] converts its error.
 
+pub mod allocator;
 pub mod caps;
 pub mod clock;
 pub mod cpu;

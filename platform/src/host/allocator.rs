@@ -1,11 +1,11 @@
 //! The C library's allocator.
 
-/// Lets threads share `count` heaps. Without a limit there are up to eight for each
-/// processor, and the library opens files of /sys to count those, which a jailed process
-/// may not.
-pub fn limit_heaps(count: i32) {
+/// Lets all threads share one heap. More heaps, which the library makes for threads that
+/// meet, cost memory; and to shrink one it asks a file of /proc what it may, which a
+/// jailed process cannot open.
+pub fn share_one_heap() {
     // SAFETY: mallopt takes two numbers; a wrong one is refused.
-    let taken = unsafe { libc::mallopt(libc::M_ARENA_MAX, count) };
+    let taken = unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
     if taken != 1 {
         log::warn!("the allocator's heaps cannot be limited");
     }

@@ -110,9 +110,6 @@ pub struct Sandbox {
 /// behind: the end of the Sentry ends them too.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Heaps that threads share: there may be thousands, of which a few run at once.
-const HEAPS: i32 = 2;
-
 /// Starts a sandbox and waits for its end.
 pub fn run(boot: Boot) -> Result<ExitStatus, BootError> {
     start(boot)?.wait()
@@ -120,7 +117,7 @@ pub fn run(boot: Boot) -> Result<ExitStatus, BootError> {
 
 /// Starts a sandbox; returns once the first process is about to run its program.
 pub fn start(boot: Boot) -> Result<Sandbox, BootError> {
-    platform::host::allocator::limit_heaps(HEAPS);
+    platform::host::allocator::share_one_heap();
     let kernel = Kernel::new(boot.config, boot.platform, boot.memory);
     let write_back = WriteBack::default();
     let (report, reported) = bounded(1);

@@ -3,13 +3,15 @@
 //! The kick is a signal to the traced task, which stops it for its tracer. Signals may be
 //! late: the word says whether one that arrives still means something.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use parking_lot::Mutex;
 
 use crate::Interrupt;
+use crate::host::cpu_time::ThreadClock;
 
 /// Ignored by default, so that a kick to a task that is not traced yet does no harm.
 pub(super) const KICK: Signal = Signal::SIGURG;
@@ -27,6 +29,8 @@ pub(super) struct Interrupter {
     /// Whom to kick. Its number is valid while it stands here: the context takes it out
     /// before it lets the task end.
     task: Mutex<Option<Pid>>,
+    /// Processor time of tasks that the context had before, nanoseconds.
+    past_time: AtomicU64,
 }
 
 impl Interrupter {
@@ -34,6 +38,7 @@ impl Interrupter {
         Interrupter {
             state: AtomicU32::new(IDLE),
             task: Mutex::new(None),
+            past_time: AtomicU64::new(0),
         }
     }
 
@@ -68,8 +73,17 @@ impl Interrupter {
     /// Sets whom to kick. Look at [`Self::is_wanted`] afterwards: who came before found
     /// nobody.
     pub(super) fn set_task(&self, task: Option<Pid>) {
-        *self.task.lock() = task;
+        let mut current = self.task.lock();
+        let spent = time_of(*current);
+        self.past_time.fetch_add(spent, Ordering::Relaxed);
+        *current = task;
     }
+}
+
+/// Processor time of a task, which is a process of its own to the host; nanoseconds.
+fn time_of(task: Option<Pid>) -> u64 {
+    let time = task.map_or(Duration::ZERO, |pid| ThreadClock::of_process(pid).now());
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Interrupt for Interrupter {
@@ -81,6 +95,11 @@ impl Interrupt for Interrupter {
             // A task that was killed is found out by its tracer.
             let _ = kill(task, KICK);
         }
+    }
+
+    fn application_time(&self) -> Duration {
+        let task = self.task.lock();
+        Duration::from_nanos(self.past_time.load(Ordering::Relaxed) + time_of(*task))
     }
 }
 

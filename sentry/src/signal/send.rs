@@ -181,7 +181,6 @@ fn resume(group: &ThreadGroup, state: &mut GroupState) -> Continued {
     match std::mem::replace(&mut state.stop, StopState::Running) {
         StopState::Running => Continued::No,
         StopState::Stopping(_) | StopState::Stopped(_) => {
-            state.stop_event = Some(StopEvent::Continued);
             for thread in &state.threads {
                 thread.kick();
             }

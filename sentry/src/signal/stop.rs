@@ -12,14 +12,23 @@ use crate::kernel::Kernel;
 use crate::task::{Current, GroupState, Pid, StopEvent, StopState, Task, ThreadGroup, Tree};
 
 impl Kernel {
-    /// SIGCHLD for a child that stopped or goes on, unless the parent does not want it;
-    /// whoever waits for children is told in any case.
+    /// Makes a stop or continuation known: SIGCHLD for the parent, unless it does not
+    /// want that, and then whoever waits for children.
     pub(crate) fn tell_parent_of_stop(
         &self,
         tree: &Tree,
         group: &Arc<ThreadGroup>,
         event: StopEvent,
     ) {
+        {
+            let mut state = group.state();
+            // Another change has come since, which is told in its turn.
+            let stopped = state.stop != StopState::Running;
+            if stopped != matches!(event, StopEvent::Stopped(_)) {
+                return;
+            }
+            state.stop_event = Some(event);
+        }
         let parent = tree
             .process(group.pid)
             .and_then(|process| tree.process(process.parent?));
@@ -67,8 +76,7 @@ impl GroupState {
         match self.stop {
             StopState::Stopping(signal) if self.threads.iter().all(|t| t.is_stopped()) => {
                 self.stop = StopState::Stopped(signal);
-                self.stop_event = Some(StopEvent::Stopped(signal));
-                self.stop_event
+                Some(StopEvent::Stopped(signal))
             }
             _ => None,
         }

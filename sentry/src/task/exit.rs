@@ -35,6 +35,8 @@ impl Current {
         let task = self.task().clone();
         let mm = self.mem().clone();
         stop_taking_signals(&task);
+        // Before those who wait for the thread hear of its end.
+        task.kernel.pids.lock().pass_on_children(&task);
         super::robust::release(&mut self);
         let usage = task.usage();
         task.set_interrupt(None);
@@ -77,7 +79,6 @@ fn leave(task: &Arc<Task>, mm: Arc<Mm>, status: Option<ExitStatus>, usage: Usage
         if last {
             Some(end_process(kernel, &mut tree, &task.group))
         } else {
-            tree.pass_on_children(task);
             // The leader's number is the process's own until that is waited for.
             if task.tid() != task.group.pid {
                 tree.remove_task(task.tid());
@@ -119,11 +120,15 @@ pub(super) fn leave_memory(task: &Task, mm: &Arc<Mm>) {
 impl Tree {
     /// A thread ends, its process does not: its children become another thread's.
     fn pass_on_children(&mut self, task: &Task) {
+        let tid = task.tid();
         let heir = {
             let state = task.group.state();
-            state.threads.first().map_or(task.group.pid, |t| t.tid())
+            let mut others = state.threads.iter().filter(|t| !t.is_exiting());
+            others.next().map(|other| other.tid())
         };
-        let tid = task.tid();
+        let Some(heir) = heir else {
+            return;
+        };
         let Some(process) = self.process(task.group.pid) else {
             return;
         };

@@ -1,8 +1,0 @@
-//! Calls of the area "net" without an implementation yet: delete a name when its `impl Run` exists.
-
-use syscalls::{Run, SysResult, call};
-
-use super::pending;
-use crate::task::Current;
-
-pending! {}

@@ -247,6 +247,9 @@ fn seal() -> Vec<Operation> {
     let setmask = u64::from(libc::SIG_SETMASK.cast_unsigned());
     vec![
         prctl(libc::PR_SET_PDEATHSIG, sigkill),
+        // Out of the job that the Sentry is part of: a Ctrl-C on the host's terminal is not
+        // for guests' processes.
+        Operation::new(libc::SYS_setsid, &[]),
         munmap(0, STUB),
         // The Sentry's stack may have been between the pages of the stub.
         munmap(CODE + PAGE_SIZE, CONSTANTS),

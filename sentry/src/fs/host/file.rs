@@ -107,7 +107,18 @@ impl FileOps for HostFile {
     }
 
     fn poll(&self) -> Ready {
-        self.ready(Ready::READABLE | Ready::WRITABLE | Ready::PRI)
+        let mask = Ready::READABLE | Ready::WRITABLE | Ready::PRI;
+        let Some(watcher) = &self.watcher else {
+            return self.ready(mask);
+        };
+        let now = self.ask(mask);
+        // Who asks may wait for just what is missing: a terminal can nearly always be
+        // written, and is waited for to be read.
+        let missing = mask - now;
+        if !missing.is_empty() {
+            watcher.arm(&*self.fd, missing);
+        }
+        now
     }
 
     fn wait_queue(&self) -> Option<&WaitQueue> {

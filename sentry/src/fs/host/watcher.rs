@@ -17,7 +17,13 @@ pub struct Watcher(Arc<Shared>);
 
 struct Shared {
     epoll: Epoll,
-    queues: Mutex<HashMap<u64, WaitQueue>>,
+    watched: Mutex<HashMap<u64, Watched>>,
+}
+
+struct Watched {
+    queue: WaitQueue,
+    /// What somebody waits for. Whoever still waits after a notification says so again.
+    armed: Ready,
 }
 
 /// Host descriptor numbers are not negative.
@@ -31,7 +37,7 @@ impl Watcher {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(host::errno)?;
         let shared = Arc::new(Shared {
             epoll,
-            queues: Mutex::new(Level::Leaf, HashMap::new()),
+            watched: Mutex::new(Level::Leaf, HashMap::new()),
         });
         let watched = shared.clone();
         std::thread::Builder::new()
@@ -42,15 +48,24 @@ impl Watcher {
 
     /// Has `queue` told of readiness of `fd`, each time after [`Self::arm`].
     pub(super) fn add(&self, fd: impl AsFd, queue: &WaitQueue) -> Result<(), Errno> {
-        self.0.queues.lock().insert(key(&fd), queue.clone());
+        let watched = Watched {
+            queue: queue.clone(),
+            armed: Ready::empty(),
+        };
+        self.0.watched.lock().insert(key(&fd), watched);
         let event = EpollEvent::new(EpollFlags::EPOLLONESHOT, key(&fd));
         self.0.epoll.add(fd, event).map_err(host::errno)
     }
 
     /// Tells once when `fd` is next ready for something of `mask`; at once if it is now.
     pub(super) fn arm(&self, fd: impl AsFd, mask: Ready) {
-        let bits =
-            i32::try_from((mask & (Ready::IN | Ready::OUT | Ready::PRI)).bits()).unwrap_or(0);
+        let mut watched = self.0.watched.lock();
+        let Some(entry) = watched.get_mut(&key(&fd)) else {
+            return;
+        };
+        // Others may wait for something else on the same descriptor.
+        entry.armed |= mask & (Ready::IN | Ready::OUT | Ready::PRI);
+        let bits = i32::try_from(entry.armed.bits()).unwrap_or(0);
         let flags = EpollFlags::from_bits_truncate(bits) | EpollFlags::EPOLLONESHOT;
         let mut event = EpollEvent::new(flags, key(&fd));
         if let Err(error) = self.0.epoll.modify(fd, &mut event) {
@@ -60,7 +75,7 @@ impl Watcher {
 
     /// `fd` is about to be closed.
     pub(super) fn remove(&self, fd: impl AsFd) {
-        self.0.queues.lock().remove(&key(&fd));
+        self.0.watched.lock().remove(&key(&fd));
         // Closing takes it out as well.
         let _ = self.0.epoll.delete(fd);
     }
@@ -78,7 +93,10 @@ fn run(shared: &Shared) {
             }
         };
         for event in events.iter().take(count) {
-            let queue = shared.queues.lock().get(&event.data()).cloned();
+            let queue = shared.watched.lock().get_mut(&event.data()).map(|entry| {
+                entry.armed = Ready::empty();
+                entry.queue.clone()
+            });
             if let Some(queue) = queue {
                 queue.notify(Ready::all());
             }

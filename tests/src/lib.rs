@@ -20,6 +20,7 @@ pub mod debian;
 pub mod expected;
 pub mod guest;
 pub mod native;
+mod proven;
 pub mod roots;
 pub mod run;
 pub mod suite;

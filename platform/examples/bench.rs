@@ -1,11 +1,13 @@
-//! What the ptrace platform costs, in nanoseconds, beside native calls:
-//! `cargo run --release -p platform --example bench`.
+//! What the platforms cost, in nanoseconds, beside native calls:
+//! `cargo run --release -p platform --example bench [ptrace | systrap]`.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use platform::memfile::Fill;
 use platform::ptrace::PtracePlatform;
+use platform::systrap::SystrapPlatform;
+use platform::systrap::rewrite;
 use platform::{AddressSpace, Event, MapOp, MemoryFile, Pages, Platform, Prot, Regs};
 use syscalls::UserAddr;
 
@@ -56,13 +58,17 @@ fn unmap(at: u64, pages: u64) -> MapOp {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let memory = MemoryFile::new(1 << 30)?;
     let start = Instant::now();
-    let platform = PtracePlatform::new(&memory)?;
+    let platform: Box<dyn Platform> = match std::env::args().nth(1).as_deref() {
+        Some("ptrace") => Box::new(PtracePlatform::new(&memory)?),
+        _ => Box::new(SystrapPlatform::new(&memory)?),
+    };
+    println!("{}", platform.name());
     println!(
         "{:<52}{:>10}",
         "start the platform",
         start.elapsed().as_nanos()
     );
-    let code = memory.allocate(2, Fill::Zero)?;
+    let code = memory.allocate(3, Fill::Zero)?;
     memory.write(code.offset(), &CALLS)?;
     memory.write(code.offset() + PAGE, &TOUCHES)?;
     let space = platform.new_address_space()?;
@@ -73,13 +79,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     let mut context = platform.new_context()?;
     let mut regs = Regs::start(CODE, 0);
+    measure("system call, round trip", 30_000, || {
+        let event = context.switch(&space, &mut regs).expect("the guest runs");
+        assert_eq!(event, Event::Syscall);
+        regs.rax = 1;
+    });
+
+    if context.was_slow_call() {
+        rewrite_calls(&memory, &code, regs.rip, regs.orig_rax)?;
+        measure("rewritten system call, round trip", 300_000, || {
+            let event = context.switch(&space, &mut regs).expect("the guest runs");
+            assert_eq!(event, Event::Syscall);
+            regs.rax = 1;
+        });
+    }
     let mut run = |space: &Arc<dyn AddressSpace>, regs: &mut Regs| {
         context.switch(space, regs).expect("the guest runs")
     };
-    measure("system call, round trip", 30_000, || {
-        assert_eq!(run(&space, &mut regs), Event::Syscall);
-        regs.rax = 1;
-    });
 
     memory_costs(&memory)?;
     mapping_costs(&memory, &space)?;
@@ -119,6 +135,31 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let event = context.switch(&space, &mut regs).expect("runs");
         assert_eq!(event, Event::Syscall);
     });
+    Ok(())
+}
+
+/// As the kernel does it, with the trampoline on the last page of the code.
+fn rewrite_calls(
+    memory: &MemoryFile,
+    code: &Pages,
+    rip: u64,
+    number: u64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut around = [0; rewrite::BEFORE + rewrite::AFTER];
+    let first = rip - CODE;
+    let known = rewrite::BEFORE - usize::try_from(first)?.min(rewrite::BEFORE);
+    let from = first.saturating_sub(rewrite::BEFORE as u64);
+    memory.read(code.offset() + from, &mut around[known..])?;
+    let (before, after) = around.split_at(rewrite::BEFORE);
+    let plan = rewrite::plan(before.try_into()?, after.try_into()?, rip, number);
+    let plan = plan.ok_or("a call that can be rewritten")?;
+    let page = CODE + 2 * PAGE;
+    let at = page + rewrite::HEADER;
+    let trampoline = plan.trampoline(at, page).ok_or("a trampoline")?;
+    memory.write(code.offset() + 2 * PAGE, &rewrite::page_header())?;
+    memory.write(code.offset() + 2 * PAGE + rewrite::HEADER, &trampoline)?;
+    let jump = plan.jump(at).ok_or("a jump")?;
+    memory.write(code.offset() + plan.start() - CODE, &jump)?;
     Ok(())
 }
 

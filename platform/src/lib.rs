@@ -9,7 +9,8 @@
 //! - Guest memory is never a Rust reference: it is copied, or touched by atomics.
 //! - Whatever an application can write is hostile: it is read once, then checked.
 //! - A page of the memory file gets a new owner only after every mapping of it is known
-//!   to be gone: [`AddressSpace::apply`] returns after the host has done it.
+//!   to be gone: [`AddressSpace::apply`] returns after the host has done it, and
+//!   [`AddressSpace::retire`] keeps the pages of an address space until it has ended.
 
 pub mod arch;
 pub mod host;
@@ -17,6 +18,7 @@ pub mod memfile;
 pub mod process;
 pub mod ptrace;
 pub mod seccomp;
+pub mod systrap;
 mod usercopy;
 
 use std::sync::Arc;
@@ -137,16 +139,24 @@ pub trait Platform: Send + Sync {
     fn new_address_space(&self) -> Result<Arc<dyn AddressSpace>, Error>;
     /// A context for one guest thread. Create it on the OS thread that will use it.
     fn new_context(&self) -> Result<Box<dyn Context>, Error>;
+    /// Waits until all address spaces and contexts that were dropped or released before are
+    /// gone, and what was [kept](AddressSpace::retire) for them.
+    fn settle(&self);
 }
 
-/// What one guest process sees of the memory file.
+/// What one guest process sees of the memory file. It ends some time after the last
+/// reference to it is dropped.
 pub trait AddressSpace: Send + Sync {
-    /// Performs the changes in order. When it returns `Ok`, no application thread can
-    /// reach what was unmapped or lost rights. On `Err` the space is unusable.
+    /// Performs the changes in order, or before the first thread runs here. When it returns
+    /// `Ok`, no application thread can reach what was unmapped or lost rights. On `Err` the
+    /// space is unusable.
     fn apply(&self, ops: &[MapOp]) -> Result<(), Error>;
     /// A copy with the same mappings and rights. The caller has already removed write
     /// rights from what is to be copied on write.
     fn fork(&self) -> Result<Arc<dyn AddressSpace>, Error>;
+    /// Nobody will run in the space any more. `keep` is dropped once it is gone: pages that
+    /// it maps may have a new owner only then.
+    fn retire(&self, keep: Box<dyn Send>);
     /// For platforms to recognise their own.
     fn as_any(&self) -> &dyn std::any::Any;
 }
@@ -163,9 +173,19 @@ pub trait Context {
     fn set_fp_state(&mut self, state: &FpState) -> Result<(), Error>;
     /// A handle with which other threads end a `switch` early.
     fn interrupter(&self) -> Arc<dyn Interrupt>;
-    /// Lets go of the address space last run in, so that it can end (before a task waits
-    /// or exits). The registers and vector state stay.
+    /// Has the thread run only on these CPUs from now on: bit n is the n-th of those that the
+    /// host lets the sandbox use. Nothing depends on success: a host may forbid it.
+    fn confine(&mut self, cpus: u64);
+    /// True if the last event was a system call that [rewriting](systrap::rewrite) the code
+    /// before `regs.rip` would make faster.
+    fn was_slow_call(&self) -> bool {
+        false
+    }
+    /// Lets go of the address space last run in, so that it can end. The vector state stays.
     fn release(&mut self);
+    /// As [`Self::release`], for a program that has ended: the vector state is that of a
+    /// new one.
+    fn finish(&mut self);
 }
 
 /// Ends a [`Context::switch`] from another thread.

@@ -22,6 +22,8 @@ pub(crate) struct LogSettings {
     pub(crate) json: bool,
     /// Log at level debug and above, else info.
     pub(crate) debug: bool,
+    /// Without a log file, say nothing but errors: stderr is the container's.
+    pub(crate) quiet: bool,
 }
 
 impl LogSettings {
@@ -30,6 +32,7 @@ impl LogSettings {
         LogSettings {
             json: global.log_format == LogFormat::Json,
             debug: global.debug,
+            quiet: false,
         }
     }
 }
@@ -71,10 +74,10 @@ fn value_in(args: &[OsString], flag: &str) -> Option<OsString> {
 
 /// Sends this process's messages to `file`, or to stderr.
 pub(crate) fn start(settings: LogSettings, file: Option<OwnedFd>) {
-    let level = if settings.debug {
-        LevelFilter::Debug
-    } else {
-        LevelFilter::Info
+    let level = match settings {
+        LogSettings { debug: true, .. } => LevelFilter::Debug,
+        LogSettings { quiet: true, .. } if file.is_none() => LevelFilter::Error,
+        _ => LevelFilter::Info,
     };
     let mut builder = Builder::new();
     builder.filter_level(level);

@@ -1,16 +1,23 @@
 //! `runsk`: runs OCI containers on a kernel of their own.
 //!
-//! One binary is three programs, told apart by the name it is started with: the command
+//! One binary is several programs, told apart by the name it is started with: the command
 //! line, and the processes that it starts for a sandbox ([`sandbox`]): `runsk-sentry` runs
-//! the kernel, `runsk-gofer` serves the files.
+//! the kernel, `runsk-gofer` serves the files; and `runsk-exec` stands for a process that was
+//! started in a container later.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_in_result, reason = "how tests fail"))]
 
+mod cgroup;
 mod cmd;
 mod failure;
 mod flags;
+mod hooks;
+mod life;
 mod log_file;
+mod network;
 mod sandbox;
 mod spec;
+mod state;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -28,6 +35,7 @@ fn main() -> ExitCode {
     match args.first().and_then(|name| name.to_str()) {
         Some(sandbox::SENTRY) => sandbox::sentry_main(),
         Some(sandbox::GOFER) => sandbox::gofer_main(),
+        Some(sandbox::EXEC) => sandbox::exec_main(),
         _ => command_line(&args),
     }
 }
@@ -54,7 +62,8 @@ fn run(args: &[OsString]) -> Outcome<ExitCode> {
         Err(error) => return usage(args, &error),
     };
     let log = cli.global.log.as_deref().map(log_file::open).transpose()?;
-    let settings = LogSettings::new(&cli.global);
+    let mut settings = LogSettings::new(&cli.global);
+    settings.quiet = cli.leaves_stdio_to_others() && !cli.global.strace;
     let shared_log = log
         .as_ref()
         .map(|log| log.try_clone())
@@ -80,6 +89,7 @@ fn usage(args: &[OsString], error: &clap::Error) -> Outcome<ExitCode> {
         let settings = LogSettings {
             json: log_file::json_in(args),
             debug: false,
+            quiet: false,
         };
         log_file::start(settings, Some(log_file::open(&path)?));
     }

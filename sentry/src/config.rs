@@ -18,14 +18,25 @@ pub struct Config {
     pub masked_paths: Vec<Vec<u8>>,
     /// Paths that cannot be written (/proc/sys …).
     pub readonly_paths: Vec<Vec<u8>>,
+    /// Device nodes and FIFOs beside those that every container has.
+    pub devices: Vec<DeviceConfig>,
+    /// Settings of /proc/sys by name ("kernel.msgmax"), and what is written there.
+    pub sysctls: Vec<(String, String)>,
     /// The first process.
     pub process: ProcessConfig,
     /// Whether every call of every task is traced, to the log at level `info`, target "strace".
     pub strace: bool,
     /// What clones of `nproc` see; 0: the host's.
     pub cpus: u32,
-    /// What `free` sees as total, bytes; 0: the limit of the memory file.
+    /// What the container's memory may grow to, bytes: `free` sees it as total. 0: no
+    /// limit but the memory file's.
     pub memory_limit: u64,
+    /// How many tasks there may be; 0: no limit.
+    pub pids_limit: u64,
+    /// Processor time in each period, microseconds; 0: no limit. The host enforces it.
+    pub cpu_quota: u64,
+    /// That period, microseconds; 0: Linux's own.
+    pub cpu_period: u64,
 }
 
 /// The root file system.
@@ -74,11 +85,37 @@ pub enum MountSource {
     },
 }
 
+/// A device node or a FIFO.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeviceConfig {
+    /// Where, absolute, inside the root.
+    pub path: Vec<u8>,
+    /// What.
+    pub node: DeviceNode,
+    /// Permission bits.
+    pub mode: u16,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+/// What a [`DeviceConfig`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeviceNode {
+    /// A character device, (major, minor).
+    Char(u32, u32),
+    /// A FIFO.
+    Fifo,
+}
+
 /// A process to start.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ProcessConfig {
     /// argv; the program is looked up in PATH of `env` as execvpe(3) does.
     pub args: Vec<Vec<u8>>,
+    /// The program, where it is not what `args` begins with: a path, absolute.
+    pub program: Option<Vec<u8>>,
     /// Environment, "NAME=value".
     pub env: Vec<Vec<u8>>,
     /// Working directory, absolute.
@@ -97,8 +134,40 @@ pub struct ProcessConfig {
     pub rlimits: Vec<(u32, u64, u64)>,
     /// prctl(PR_SET_NO_NEW_PRIVS).
     pub no_new_privs: bool,
+    /// What it may call, seccomp(2); `None`: everything.
+    pub seccomp: Option<SeccompConfig>,
     /// The process has a controlling terminal on descriptors 0, 1 and 2.
     pub terminal: bool,
+    /// What it has set for itself.
+    pub settings: SettingsConfig,
+}
+
+/// What a process starts with as if it had set it for itself. 0 is what every process has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingsConfig {
+    /// setpriority(2): -20 to 19.
+    pub nice: i32,
+    /// SCHED_*, sched(7).
+    pub policy: i32,
+    /// 1 to 99 with SCHED_FIFO and SCHED_RR, else 0.
+    pub priority: i32,
+    /// SCHED_RESET_ON_FORK.
+    pub reset_on_fork: bool,
+    /// ioprio_set(2).
+    pub io_priority: u16,
+    /// personality(2).
+    pub personality: u32,
+    /// proc_pid_oom_score_adj(5): -1000 to 1000.
+    pub oom_score_adj: i32,
+}
+
+/// A filter of calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeccompConfig {
+    /// Classic BPF over `struct seccomp_data`, x86-64: (code, jt, jf, k).
+    pub program: Vec<(u16, u8, u8, u32)>,
+    /// What it refuses is logged, as with `SECCOMP_FILTER_FLAG_LOG`.
+    pub log: bool,
 }
 
 /// capabilities(7).

@@ -1,21 +1,31 @@
-//! A system call's way: decode, trace, run, result.
+//! A system call's way: decode, trace, filters, run, result.
 
 use std::sync::Arc;
 
+use syscalls::errno::{EFAULT, ENOMEM};
 use syscalls::trace::Line;
 use syscalls::{Call, Errno, Restart, Stop, SysResult, TraceMem, UserAddr};
 
 use crate::mm::Mm;
+use crate::ptrace::Watch;
 use crate::task::Current;
 
 /// Serves the call in `task`'s registers and sets the result. Interrupted calls leave
 /// their [`Restart`] to the signal code, which knows whether a handler will run.
 pub(crate) fn syscall(task: &mut Current) -> Option<Restart> {
-    let call = Call::decode(task.regs.orig_rax, &task.regs.syscall_args());
-    let result = if task.kernel.config.strace {
-        traced(task, call)
+    // What an earlier call could do without is none of this one's business.
+    let _ = platform::memfile::take_refusal();
+    let result = if task.is_to_perform() {
+        serve(task)
     } else {
-        run(task, call)
+        Err(Stop::Registers)
+    };
+    let result = match result {
+        // Made again: it did nothing that another try would do twice.
+        Err(Stop::Errno(ENOMEM | EFAULT)) if task.found_memory() => {
+            Err(Stop::Restart(Restart::NoIntr))
+        }
+        result => result,
     };
     let interrupted = match result {
         Ok(value) => {
@@ -26,9 +36,18 @@ pub(crate) fn syscall(task: &mut Current) -> Option<Restart> {
             task.regs.rax = errno.to_result();
             None
         }
-        Err(Stop::Restart(restart)) => Some(restart),
+        Err(Stop::Restart(restart)) => {
+            task.regs.rax = restart.to_result();
+            Some(restart)
+        }
         Err(Stop::Registers) => None,
     };
+    if task.own.watch != Watch::default() {
+        task.stop_at_exit();
+    }
+    if std::mem::take(&mut task.own.look_later) {
+        task.mark_work();
+    }
     // A mask for the time of the call holds on if a handler may still run under it.
     if interrupted.is_none()
         && let Some(mask) = task.own.saved_mask.take()
@@ -38,8 +57,20 @@ pub(crate) fn syscall(task: &mut Current) -> Option<Restart> {
     interrupted
 }
 
+fn serve(task: &mut Current) -> SysResult {
+    let call = Call::decode(task.regs.orig_rax, &task.regs.syscall_args());
+    if task.kernel.config.strace {
+        traced(task, call)
+    } else {
+        run(task, call)
+    }
+}
+
 fn run(task: &mut Current, call: Result<Call, Errno>) -> SysResult {
-    call?.run(task)
+    match task.check_seccomp() {
+        Some(refused) => refused,
+        None => call?.run(task),
+    }
 }
 
 /// Runs the call and writes a line about it: once it has returned, or before if it does

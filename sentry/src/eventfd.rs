@@ -1,6 +1,7 @@
 //! eventfd(2).
 
 use std::any::Any;
+use std::borrow::Cow;
 
 use syscalls::abi::fs::EventfdFlags;
 use syscalls::errno::{EAGAIN, EINVAL};
@@ -8,7 +9,7 @@ use syscalls::{Errno, Run, SysResult, call};
 
 use crate::fd::CloseOnExec;
 use crate::sync::{Level, Mutex};
-use crate::task::Current;
+use crate::task::{Current, PidNamespace};
 use crate::vfs::{AnonKind, File, FileOps, OpenMode, Sink, Source};
 use crate::wait::{Ready, WaitQueue};
 
@@ -20,7 +21,8 @@ pub struct EventFd {
     queue: WaitQueue,
 }
 
-/// The counter never reaches this; a write that would make it waits.
+/// write(2) never makes the counter reach this, it waits. The kernel's own events may, and
+/// poll(2) then tells of an error.
 const FULL: u64 = u64::MAX;
 
 impl EventFd {
@@ -32,11 +34,11 @@ impl EventFd {
         }
     }
 
-    /// Adds, saturating below [`FULL`]: for the kernel's own events (aio).
+    /// Adds, up to [`FULL`]: for the kernel's own events (aio).
     pub(crate) fn signal(&self, by: u64) {
         {
             let mut count = self.count.lock();
-            *count = count.saturating_add(by).min(FULL - 1);
+            *count = count.saturating_add(by);
         }
         self.queue.notify(Ready::READABLE);
     }
@@ -67,10 +69,7 @@ impl FileOps for EventFd {
         {
             let mut bytes = [0; 8];
             let mut count = self.count.lock();
-            // Room is checked before the value is taken: a retry must find it again.
-            if *count == FULL - 1 {
-                return Err(EAGAIN);
-            }
+            // The value is taken only where there is room: a retry must find it again.
             let mut peek = src.clone();
             peek.read(&mut bytes)?;
             let add = u64::from_ne_bytes(bytes);
@@ -97,11 +96,11 @@ impl FileOps for EventFd {
         ready
     }
 
-    fn wait_queue(&self) -> Option<&WaitQueue> {
-        Some(&self.queue)
+    fn wait_queue(&self) -> Option<Cow<'_, WaitQueue>> {
+        Some(Cow::Borrowed(&self.queue))
     }
 
-    fn fd_info(&self) -> String {
+    fn fd_info(&self, _: &PidNamespace) -> String {
         format!("eventfd-count: {:16x}\n", *self.count.lock())
     }
 

@@ -5,15 +5,18 @@ use std::sync::{Arc, OnceLock};
 use platform::{MemoryFile, Platform};
 use syscalls::Errno;
 
+use crate::cgroup::{self, CpuMax, Group};
 use crate::config::Config;
 use crate::fs::proc::{BootId, Load};
-use crate::fs::tmpfs;
+use crate::fs::{host, tmpfs};
 use crate::futex::FutexTable;
+use crate::ipc::IpcNamespace;
 use crate::loader::Vdso;
-use crate::net::unix::AbstractNames;
+use crate::namespace::{Kind, NamespaceId};
+use crate::net::{NetNamespace, inet};
 use crate::sync::{Level, Slot};
 use crate::sysctl::Sysctls;
-use crate::task::{PidTable, Users};
+use crate::task::{Pause, PidTable, Users};
 use crate::time::AlarmQueue;
 use crate::tty::PtyTable;
 use crate::vfs::{Dentry, Mount, MountFlags};
@@ -34,8 +37,10 @@ pub struct Kernel {
     pub pids: PidTable,
     /// What happens at which time.
     pub alarms: AlarmQueue,
-    /// Abstract names of Unix sockets.
-    pub abstract_names: AbstractNames,
+    /// What sockets of the internet share in the first network name space.
+    pub internet: Arc<inet::Stack>,
+    /// The network of the first process, network_namespaces(7).
+    pub net: Arc<NetNamespace>,
     /// Pseudoterminals.
     pub ptys: PtyTable,
     /// Who waits for which futex.
@@ -47,16 +52,24 @@ pub struct Kernel {
     /// Which start of the kernel this is.
     pub boot_id: BootId,
     /// What sysctl(8) changed.
-    pub sysctls: Sysctls,
+    pub sysctls: Arc<Sysctls>,
     /// What the kernel puts into every program; see [`Self::vdso`].
     vdso: OnceLock<Arc<Vdso>>,
     /// Holds memfds and System V shared memory; see [`Self::shared_memory`].
     shared_memory: OnceLock<Arc<Mount>>,
     cpus: u32,
+    /// The container's cgroup.
+    pub cgroup: Arc<Group>,
     /// Told whenever a process has ended.
     pub process_ends: WaitQueue,
     /// Host and NIS domain name of the first process, uts_namespaces(7).
     pub uts: Arc<UtsNamespace>,
+    /// System V objects of the first process, ipc_namespaces(7).
+    pub ipc: Arc<IpcNamespace>,
+    /// Tells of readiness of host descriptors; see [`Self::host_watcher`].
+    host_watcher: OnceLock<host::Watcher>,
+    /// Holds all tasks back from application code.
+    pub pause: Pause,
 }
 
 /// uname(2)'s changeable parts.
@@ -70,27 +83,37 @@ pub struct UtsName {
 
 /// The names that a group of processes sees, uts_namespaces(7).
 #[derive(Debug)]
-pub struct UtsNamespace(Slot<Arc<UtsName>>);
+pub struct UtsNamespace {
+    /// What names it.
+    pub id: NamespaceId,
+    names: Slot<Arc<UtsName>>,
+}
 
 impl UtsNamespace {
-    fn new(names: UtsName) -> Self {
-        UtsNamespace(Slot::new(Level::Leaf, Arc::new(names)))
+    fn first(names: UtsName) -> Self {
+        UtsNamespace {
+            id: NamespaceId::first(Kind::Uts),
+            names: Slot::new(Level::Leaf, Arc::new(names)),
+        }
     }
 
     /// A copy that changes on its own.
     #[must_use]
     pub fn fork(&self) -> Self {
-        UtsNamespace(Slot::new(Level::Leaf, self.get()))
+        UtsNamespace {
+            id: NamespaceId::default(),
+            names: Slot::new(Level::Leaf, self.get()),
+        }
     }
 
     /// The names now.
     pub fn get(&self) -> Arc<UtsName> {
-        self.0.get()
+        self.names.get()
     }
 
     /// Replaces the names.
     pub fn set(&self, names: UtsName) {
-        self.0.set(Arc::new(names));
+        self.names.set(Arc::new(names));
     }
 }
 
@@ -100,7 +123,11 @@ impl Kernel {
     pub fn new(config: Config, platform: Arc<dyn Platform>, memory: MemoryFile) -> Arc<Self> {
         let uts = UtsName {
             host: config.hostname.clone(),
-            domain: config.domainname.clone(),
+            // Linux's way to say that there is none.
+            domain: match &*config.domainname {
+                b"" => b"(none)".to_vec(),
+                domain => domain.to_vec(),
+            },
         };
         let host_cpus = || {
             let count = usable_cpus();
@@ -111,30 +138,57 @@ impl Kernel {
             cpus => cpus,
         };
         let cpus = cpus.clamp(1, MAX_CPUS);
+        let limit = |number: u64| if number == 0 { cgroup::MAX } else { number };
+        let cpu_max = CpuMax {
+            quota: Some(config.cpu_quota).filter(|quota| *quota > 0),
+            ..CpuMax::default()
+        };
+        let cpu_max = match config.cpu_period {
+            0 => cpu_max,
+            period => CpuMax { period, ..cpu_max },
+        };
+        let memory_max = limit(config.memory_limit);
+        memory.set_limit(cgroup::for_pages(memory_max));
+        let limits = cgroup::Limits::new(memory_max, cpu_max);
+        let cgroup = Group::root(limits, limit(config.pids_limit));
+        let sysctls = Arc::new(Sysctls::default());
+        let internet = inet::Stack::new(inet::Network::isolated(), sysctls.clone());
         Arc::new(Kernel {
             config,
             platform,
             memory,
             pids: PidTable::default(),
             alarms: AlarmQueue::default(),
-            abstract_names: AbstractNames::default(),
+            net: NetNamespace::first(&internet, &sysctls),
+            internet,
             ptys: PtyTable::default(),
             futexes: FutexTable::default(),
             users: Users::default(),
             load: Load::default(),
             boot_id: BootId::default(),
-            sysctls: Sysctls::default(),
+            sysctls,
             vdso: OnceLock::new(),
             shared_memory: OnceLock::new(),
             cpus,
+            cgroup,
             process_ends: WaitQueue::new(),
-            uts: Arc::new(UtsNamespace::new(uts)),
+            uts: Arc::new(UtsNamespace::first(uts)),
+            ipc: Arc::new(IpcNamespace::first()),
+            host_watcher: OnceLock::new(),
+            pause: Pause::default(),
         })
     }
 
     /// How many processors the sandbox has, 1..=64.
     pub fn cpus(&self) -> u32 {
         self.cpus
+    }
+
+    /// Changes what the container's memory may grow to, bytes. What it has beyond stays
+    /// until memory is next asked for.
+    pub fn set_memory_limit(&self, bytes: u64) {
+        self.cgroup.limits.set_memory(bytes);
+        self.memory.set_limit(cgroup::for_pages(bytes));
     }
 
     /// The processor that the calling host thread runs on, below [`Self::cpus`].
@@ -152,6 +206,15 @@ impl Kernel {
         }
         let made = Vdso::new(&self.memory, self.cpus())?;
         Ok(self.vdso.get_or_init(|| made).clone())
+    }
+
+    /// The one thread that watches descriptors of the host, from the first use on.
+    pub fn host_watcher(&self) -> Result<host::Watcher, Errno> {
+        if let Some(watcher) = self.host_watcher.get() {
+            return Ok(watcher.clone());
+        }
+        let made = host::Watcher::new()?;
+        Ok(self.host_watcher.get_or_init(|| made).clone())
     }
 
     /// The internal tmpfs that holds files without a name.

@@ -3,23 +3,30 @@
 //! Application code runs on a [`platform`]; its system calls land in [`dispatch`], which
 //! runs the implementation beside the object concerned ([`vfs`], [`mm`], [`task`] …).
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_in_result, reason = "how tests fail"))]
 
+pub(crate) mod aio;
 pub mod boot;
+pub mod cgroup;
 pub mod config;
+pub mod control;
 mod dispatch;
 pub mod epoll;
 pub mod eventfd;
 pub mod fd;
 pub mod fs;
 pub mod futex;
-
+mod inotify;
+pub mod ipc;
 pub mod kernel;
 pub mod loader;
 pub mod mm;
+pub mod namespace;
 pub mod net;
-mod pending;
 pub mod pipe;
 mod poll;
+pub mod ptrace;
+pub mod seccomp;
 pub mod signal;
 pub mod sync;
 pub mod sysctl;

@@ -20,11 +20,11 @@ pub trait FlagNames: Copy {
 pub(crate) fn show<T: FlagNames>(flags: T, out: &mut dyn Write) -> fmt::Result {
     let mut rest = flags.raw();
     let mut separator = "";
-    if let Some((mask, name)) = T::ZERO {
-        if rest & mask == 0 {
-            out.write_str(name)?;
-            separator = "|";
-        }
+    if let Some((mask, name)) = T::ZERO
+        && rest & mask == 0
+    {
+        out.write_str(name)?;
+        separator = "|";
     }
     for &(name, bits) in T::NAMES {
         if bits != 0 && rest & bits == bits {

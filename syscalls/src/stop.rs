@@ -30,6 +30,33 @@ pub enum Restart {
     Block,
 }
 
+impl Restart {
+    /// What a tracer finds as the result of an interrupted call: Linux's own numbers.
+    #[must_use]
+    pub const fn to_result(self) -> u64 {
+        let number: u64 = match self {
+            Restart::Sys => 512,
+            Restart::NoIntr => 513,
+            Restart::NoHand => 514,
+            Restart::Block => 516,
+        };
+        number.wrapping_neg()
+    }
+
+    /// The other way round.
+    #[must_use]
+    pub fn of_result(result: u64) -> Option<Self> {
+        let all = [
+            Restart::Sys,
+            Restart::NoIntr,
+            Restart::NoHand,
+            Restart::Block,
+        ];
+        all.into_iter()
+            .find(|restart| restart.to_result() == result)
+    }
+}
+
 impl From<Errno> for Stop {
     fn from(errno: Errno) -> Self {
         Stop::Errno(errno)

@@ -15,6 +15,27 @@ pub struct Process {
     pub cwd: String,
     /// User and group id.
     pub user: u32,
+    /// Its capabilities.
+    pub rights: Rights,
+}
+
+/// What a process may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rights {
+    /// What Docker leaves a container.
+    #[default]
+    Usual,
+    /// Also what one needs to make name spaces and mounts.
+    Administrator,
+}
+
+impl Rights {
+    fn capabilities(self) -> Vec<&'static str> {
+        match self {
+            Rights::Usual => CAPABILITIES.to_vec(),
+            Rights::Administrator => [CAPABILITIES, ADMINISTRATION].concat(),
+        }
+    }
 }
 
 /// Docker's default set: what most containers in the world run with.
@@ -35,6 +56,14 @@ const CAPABILITIES: &[&str] = &[
     "CAP_SYS_CHROOT",
 ];
 
+const ADMINISTRATION: &[&str] = &[
+    "CAP_DAC_READ_SEARCH",
+    "CAP_IPC_OWNER",
+    "CAP_NET_ADMIN",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_PTRACE",
+];
+
 /// Name of the root directory inside a bundle.
 pub const ROOTFS: &str = "rootfs";
 
@@ -49,7 +78,12 @@ pub fn config(process: &Process) -> Value {
         "LC_ALL=C.UTF-8".to_owned(),
     ];
     env.extend(process.env.iter().cloned());
-    let held: &[&str] = if process.user == 0 { CAPABILITIES } else { &[] };
+    let bounding = process.rights.capabilities();
+    let held = if process.user == 0 {
+        bounding.clone()
+    } else {
+        Vec::new()
+    };
     json!({
         "ociVersion": "1.2.0",
         "process": {
@@ -59,7 +93,7 @@ pub fn config(process: &Process) -> Value {
             "env": env,
             "cwd": process.cwd,
             "capabilities": {
-                "bounding": CAPABILITIES,
+                "bounding": bounding,
                 "permitted": held,
                 "effective": held,
                 "inheritable": [],

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::bundle::Process;
+use crate::bundle::{Process, Rights};
 use crate::compare::{Scope, diff};
 use crate::roots::Root;
 use crate::run::{Job, Outcome};
@@ -20,6 +20,8 @@ use crate::{expected, workspace};
 
 /// Families whose programs work on files: each runs on the root's file system and on tmpfs.
 const ON_TWO_FILE_SYSTEMS: &[&str] = &["files"];
+/// The family whose programs make name spaces.
+const ADMINISTRATORS: &str = "namespaces";
 /// Where a program works on the root's own file system.
 const ON_ROOT: &str = "/srv";
 /// Where a program works on tmpfs.
@@ -52,6 +54,10 @@ pub fn rows() -> Result<Vec<Row>, String> {
 }
 
 fn row(name: String, binary: &Path, place: &str) -> Row {
+    let rights = match name.split('/').next() {
+        Some(ADMINISTRATORS) => Rights::Administrator,
+        _ => Rights::Usual,
+    };
     let job = Job {
         root: Root::Program,
         guest: Some(binary.to_owned()),
@@ -60,6 +66,7 @@ fn row(name: String, binary: &Path, place: &str) -> Row {
             env: vec![format!("GUEST_DIR={place}")],
             cwd: "/".to_owned(),
             user: 0,
+            rights,
         },
         stdin: Vec::new(),
         exits: 0,

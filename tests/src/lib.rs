@@ -9,20 +9,27 @@
 //! - [`bundle`]: the OCI configuration both sides are started from.
 //! - [`native`]: applies a bundle on the host's kernel (namespaces, mounts, pivot_root, exec).
 //! - [`run`] and [`supervise`]: start one side, wait, and prove that nothing is left behind.
+//! - [`scenario`]: scripts that use runc and runsk as their callers do; [`caller`] is what
+//!   such a caller needs.
+//! - [`conform`]: the sentences of the OCI runtime specification, each with a check.
+//! - [`interrupted`]: lifecycles in which something is killed at a random instant.
 //! - [`compare`], [`expected`], [`suite`]: verdicts, known gaps, and the trials cargo sees.
 #![forbid(unsafe_code)]
 
 pub mod apps;
 pub mod bundle;
+pub mod caller;
 pub mod case;
 pub mod compare;
+pub mod conform;
 pub mod debian;
 pub mod expected;
 pub mod guest;
+pub mod interrupted;
 pub mod native;
-mod proven;
 pub mod roots;
 pub mod run;
+pub mod scenario;
 pub mod suite;
 pub mod supervise;
 pub mod workspace;

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The platforms that every suite runs on. `RUNSK_PLATFORMS=a,b` narrows or widens the list.
-const PLATFORMS: &[&str] = &["ptrace"];
+const PLATFORMS: &[&str] = &["systrap", "ptrace"];
 
 /// The platforms to test.
 #[must_use]

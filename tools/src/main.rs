@@ -1,7 +1,10 @@
-//! Commands for developers: a demonstration, the whole test run, checks of the tree.
+//! Commands for developers: a demonstration, the whole test run, benchmarks, checks of the
+//! tree.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod checks;
+mod compat;
 mod demo;
 mod step;
 mod suite;
@@ -9,7 +12,6 @@ mod suite;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use suite::Rows;
 
 /// Commands for developers of runsk
 #[derive(Parser)]
@@ -29,11 +31,14 @@ enum Command {
         command: Vec<String>,
     },
     /// Install what the tests need, build, and run the tests.
-    Test {
-        /// Also compare the programs that are not known to behave as on Linux yet.
-        #[arg(long)]
-        all: bool,
-    },
+    Test,
+    /// Run the tests of a syscall test suite natively and in the sandbox, and compare.
+    Compat(compat::Options),
+    /// Measure runsk beside the host itself and the other runtimes on PATH.
+    Bench(bench::Options),
+    /// A busy neighbour, for `bench`.
+    #[command(hide = true)]
+    Spin { cpu: usize },
     /// Check the shape of the tree: layers, `unsafe`, top level.
     Check,
 }
@@ -41,7 +46,10 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo { command } => demo::run(&command),
-        Command::Test { all } => suite::run(if all { Rows::All } else { Rows::Proven }),
+        Command::Test => suite::run(),
+        Command::Compat(options) => compat::run(&options),
+        Command::Bench(options) => bench::run(&options),
+        Command::Spin { cpu } => bench::spin(cpu),
         Command::Check => checks::run(),
     };
     match result {

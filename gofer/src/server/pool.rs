@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::Scope;
 
-use platform::host::futex;
+use platform::host::{futex, image};
 use rustix::event::{PollFd, PollFlags, poll};
 use syscalls::Errno;
 
@@ -52,6 +52,7 @@ pub(super) fn run(server: &Server) -> Result<(), Errno> {
 }
 
 fn wait_for_end(socket: &OwnedFd) {
+    image::let_go_when_quiet(socket);
     loop {
         // Nothing is ever sent, so whatever happens on the socket is its end.
         let mut fds = [PollFd::new(socket, PollFlags::IN | PollFlags::RDHUP)];

@@ -188,16 +188,16 @@ fn noise_does_no_harm() {
                 _ => numbers.next().to_ne_bytes()[0],
             };
         }
-        if body.len() >= 8 && numbers.next() % 4 != 0 {
+        if body.len() >= 8 && !numbers.next().is_multiple_of(4) {
             body[..8].copy_from_slice(root.as_bytes());
         }
         bare.ring.put(slot, op, &[&body]);
-        if numbers.next() % 16 == 0 {
+        if numbers.next().is_multiple_of(16) {
             let len = u32::try_from(numbers.next() % (2 * BODY_SIZE as u64)).unwrap();
             bare.ring.put_head(slot, op, len);
         }
         bare.submit(slot);
-        if numbers.next() % 64 == 0 {
+        if numbers.next().is_multiple_of(64) {
             let word = match numbers.next() % 3 {
                 0 => bare.ring.searching(),
                 1 => bare.ring.sleeping(),

@@ -131,6 +131,12 @@ impl FpState {
         &self.bytes
     }
 
+    /// The components of an area on this host, as XCR0 numbers them.
+    #[must_use]
+    pub fn features() -> u64 {
+        Layout::get().features
+    }
+
     /// Bytes of an area on this host (CPUID leaf 0xd), for the components that the host
     /// enables and a program has without asking.
     #[must_use]

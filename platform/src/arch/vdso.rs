@@ -305,10 +305,9 @@ mod tests {
             let memory: *mut u8 = memory.cast();
             let code = code();
             // SAFETY: the mapping is longer than the distance and the code.
-            unsafe {
-                let to = memory.add(usize::try_from(DISTANCE).unwrap());
-                to.copy_from_nonoverlapping(code.as_ptr(), code.len());
-            }
+            let to = unsafe { memory.add(usize::try_from(DISTANCE).unwrap()) };
+            // SAFETY: as above.
+            unsafe { to.copy_from_nonoverlapping(code.as_ptr(), code.len()) };
             Loaded { memory }
         }
 
@@ -320,13 +319,13 @@ mod tests {
         fn call(&self, name: &str, args: [usize; 3]) -> i64 {
             let function = functions().into_iter().find(|f| f.name == name).unwrap();
             let at = usize::try_from(DISTANCE).unwrap() + function.start;
+            // SAFETY: the functions lie in the mapping.
+            let entry = unsafe { self.memory.add(at) };
             // SAFETY: the code is there, follows the C convention and takes three words
             // at most; callers give it valid pointers.
-            unsafe {
-                let entry = self.memory.add(at);
-                let entry: extern "C" fn(usize, usize, usize) -> i64 = std::mem::transmute(entry);
-                entry(args[0], args[1], args[2])
-            }
+            let entry: extern "C" fn(usize, usize, usize) -> i64 =
+                unsafe { std::mem::transmute(entry) };
+            entry(args[0], args[1], args[2])
         }
 
         fn time(&self, name: &str, clock: usize) -> [u64; 2] {

@@ -40,6 +40,21 @@ pub struct Program<'a> {
     pub terminal: Option<RawFd>,
     /// Signals that stay blocked in the program; all others are unblocked.
     pub blocked: nix::sys::signal::SigSet,
+    /// Where it is put before anything else.
+    pub cgroup: Entrance<'a>,
+}
+
+/// The child's places in the host's hierarchies of cgroups; empty, its parent's.
+///
+/// It is born in the one of version 2, and moves itself, alone as it still is, in those of
+/// version 1: neither takes the lock over all forks and exits of the host, which costs
+/// whoever takes it ten milliseconds.
+#[derive(Clone, Copy, Default)]
+pub struct Entrance<'a> {
+    /// A directory of version 2.
+    pub unified: Option<BorrowedFd<'a>>,
+    /// The files `tasks` of version 1, open for writing.
+    pub tasks: &'a [OwnedFd],
 }
 
 /// User and groups of a program.
@@ -73,10 +88,13 @@ impl Parked {
         self.child.pid
     }
 
-    /// Lets the child run its program.
+    /// Lets the child run its program. One that could not even get here says why by
+    /// [`Child::failure`].
     pub fn release(self) -> nix::Result<Child> {
-        nix::unistd::write(&self.gate, &[0])?;
-        Ok(self.child)
+        match nix::unistd::write(&self.gate, &[0]) {
+            Err(Errno::EPIPE) => Ok(self.child),
+            result => result.map(|_| self.child),
+        }
     }
 }
 
@@ -111,7 +129,8 @@ impl Child {
     }
 }
 
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
+    "enter the cgroup",
     "wait for the parent",
     "place descriptors",
     "take the controlling terminal",
@@ -124,6 +143,7 @@ const STEPS: [&str; 7] = [
 #[derive(Clone, Copy)]
 #[repr(u32)]
 enum Step {
+    Cgroup,
     Gate,
     Descriptors,
     Terminal,
@@ -132,6 +152,9 @@ enum Step {
     Caps,
     Execute,
 }
+
+/// Not among the C library's numbers, as it does not fit into an int; clone(2).
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
 
 /// Starts `program`; it waits for [`Parked::release`].
 pub fn spawn(program: &Program<'_>) -> nix::Result<Parked> {
@@ -144,8 +167,14 @@ pub fn spawn(program: &Program<'_>) -> nix::Result<Parked> {
     let prepared = Prepared::new(program, child_gate.as_fd());
     let mut pidfd: c_int = -1;
     let flags = program.namespaces.bits() | libc::CLONE_PIDFD;
+    let mut flags = u64::from(flags.cast_unsigned());
+    let mut cgroup = 0;
+    if let Some(unified) = program.cgroup.unified {
+        flags |= CLONE_INTO_CGROUP;
+        cgroup = u64::try_from(unified.as_raw_fd()).map_err(|_| Errno::EBADF)?;
+    }
     let args = libc::clone_args {
-        flags: u64::from(flags.cast_unsigned()),
+        flags,
         pidfd: ptr::from_mut(&mut pidfd).addr() as u64,
         child_tid: 0,
         parent_tid: 0,
@@ -155,7 +184,7 @@ pub fn spawn(program: &Program<'_>) -> nix::Result<Parked> {
         tls: 0,
         set_tid: 0,
         set_tid_size: 0,
-        cgroup: 0,
+        cgroup,
     };
     // SAFETY: without CLONE_VM the child has its own copy of everything. It runs nothing but
     // `Prepared::child`, which makes system calls only and never returns.
@@ -193,6 +222,7 @@ struct Prepared<'a> {
     argv: Vec<*const c_char>,
     envp: Vec<*const c_char>,
     fds: Vec<RawFd>,
+    tasks: Vec<RawFd>,
     gate: RawFd,
     identity: Identity,
     keep: Caps,
@@ -213,6 +243,12 @@ impl<'a> Prepared<'a> {
             argv: pointers(&program.args),
             envp: pointers(&program.env),
             fds: program.fds.iter().map(AsRawFd::as_raw_fd).collect(),
+            tasks: program
+                .cgroup
+                .tasks
+                .iter()
+                .map(AsRawFd::as_raw_fd)
+                .collect(),
             gate: gate.as_raw_fd(),
             identity: program.identity,
             keep: program.keep,
@@ -226,9 +262,16 @@ impl<'a> Prepared<'a> {
     fn child(&self) -> ! {
         let count = c_int::try_from(self.fds.len()).unwrap_or(c_int::MAX - 2);
         let (gate, executable) = (count, count + 1);
-        let (step, errno) = match self.place_descriptors(gate, executable) {
-            Ok(()) => self.after_placing(gate, executable),
-            Err(errno) => (Step::Descriptors, errno),
+        // Before the descriptors are placed, a failure is told on the gate's first number.
+        let (gate, (step, errno)) = match self.enter_cgroup() {
+            Err(errno) => (self.gate, (Step::Cgroup, errno)),
+            Ok(()) => (
+                gate,
+                match self.place_descriptors(gate, executable) {
+                    Ok(()) => self.after_placing(gate, executable),
+                    Err(errno) => (Step::Descriptors, errno),
+                },
+            ),
         };
         let mut report = [0; 8];
         report[..4].copy_from_slice(&(step as u32).to_ne_bytes());
@@ -239,6 +282,16 @@ impl<'a> Prepared<'a> {
         unsafe { libc::_exit(126) }
     }
 
+    /// Moves this process, which has one thread, in the hierarchies of version 1.
+    fn enter_cgroup(&self) -> Result<(), Errno> {
+        for &fd in &self.tasks {
+            // SAFETY: one byte of a constant: "0" stands for whoever writes.
+            let written = unsafe { libc::write(fd, c"0".as_ptr().cast::<c_void>(), 1) };
+            Errno::result(written)?;
+        }
+        Ok(())
+    }
+
     /// Closes all but the program's descriptors (`0..gate`), the gate and the executable.
     fn place_descriptors(&self, gate: RawFd, executable: RawFd) -> Result<(), Errno> {
         // First out of the way, so that no placing overwrites a source.
@@ -247,8 +300,8 @@ impl<'a> Prepared<'a> {
             let new = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, executable + 1) };
             Errno::result(new)
         };
-        // SAFETY: replaces descriptors of this child, which uses none but those placed here.
         let place = |from: RawFd, to: RawFd, flags: c_int| {
+            // SAFETY: replaces descriptors of this child, which uses none but those placed here.
             Errno::result(unsafe { libc::dup3(from, to, flags) }).map(drop)
         };
         if self.fds.len() > MAX_FDS {
@@ -371,6 +424,16 @@ pub fn take_inherited() -> nix::Result<Vec<OwnedFd>> {
         fds.push(unsafe { OwnedFd::from_raw_fd(fd) });
     }
     Ok(fds)
+}
+
+/// A second descriptor of what this process has as descriptor `number`, closed on execve.
+/// `EBADF` if it is not open.
+pub fn second(number: RawFd) -> nix::Result<OwnedFd> {
+    // SAFETY: duplicates a descriptor by its number; touches no memory.
+    let new = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, FIRST_INHERITED) };
+    let new = Errno::result(new)?;
+    // SAFETY: the kernel has just made this descriptor, for us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(new) })
 }
 
 /// The executable of this process, to be started again.

@@ -18,6 +18,7 @@ mod refs;
 mod tests;
 mod windows;
 
+use std::cell::Cell;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -68,6 +69,20 @@ struct Inner {
     punching: Mutex<()>,
     /// Pages with at least one reference.
     used: AtomicU64,
+    /// What `used` and the free pages that keep their memory may come to, pages.
+    limit: AtomicU64,
+}
+
+thread_local! {
+    /// The last allocation of this thread was refused for lack of memory.
+    static REFUSED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread's last allocation, of any file, failed because there was no
+/// memory left. Answers true once for a failure: whoever asks is to deal with it.
+#[must_use]
+pub fn take_refusal() -> bool {
+    REFUSED.replace(false)
 }
 
 impl MemoryFile {
@@ -109,6 +124,7 @@ impl MemoryFile {
             free,
             punching: Mutex::new(()),
             used: AtomicU64::new(0),
+            limit: AtomicU64::new(size >> PAGE_SHIFT),
         };
         Ok(MemoryFile {
             inner: Arc::new(inner),
@@ -121,14 +137,16 @@ impl MemoryFile {
             return Err(EINVAL);
         }
         self.may_allocate()?;
-        let run = self.take(|free| free.take(count)).ok_or(ENOMEM)?;
+        let run = self.take(count, |free| free.take(count)).ok_or(ENOMEM)?;
         self.own(run, fill)
     }
 
     /// Allocates `count` pages in as few runs as possible; `ENOMEM` at the limit.
     pub fn allocate_runs(&self, count: u64, fill: Fill) -> Result<Vec<Pages>, Errno> {
         self.may_allocate()?;
-        let runs = self.take(|free| free.take_several(count)).ok_or(ENOMEM)?;
+        let runs = self
+            .take(count, |free| free.take_several(count))
+            .ok_or(ENOMEM)?;
         // Every run is owned before the first error returns, so that none is lost.
         let owned: Vec<_> = runs.into_iter().map(|run| self.own(run, fill)).collect();
         owned.into_iter().collect()
@@ -138,10 +156,25 @@ impl MemoryFile {
         self.inner.free.as_ref().map(drop).ok_or(EOPNOTSUPP)
     }
 
-    /// Takes from the free pages; if that fails, once more after waiting for those that
-    /// are just being handed back, with used and clean ones joined.
-    fn take<T>(&self, take: impl Fn(&mut FreePages) -> Option<T>) -> Option<T> {
+    /// Takes `count` pages from the free ones; if that fails, once more after waiting for
+    /// those that are just being handed back, with used and clean ones joined.
+    fn take<T>(&self, count: u64, take: impl Fn(&mut FreePages) -> Option<T>) -> Option<T> {
+        let found = self.take_if_any(count, take);
+        REFUSED.set(found.is_none());
+        found
+    }
+
+    fn take_if_any<T>(&self, count: u64, take: impl Fn(&mut FreePages) -> Option<T>) -> Option<T> {
         let free = self.inner.free.as_ref()?;
+        let limit = self.inner.limit.load(Ordering::Relaxed);
+        if limit < self.inner.size >> PAGE_SHIFT {
+            let wanted = self.inner.used.load(Ordering::Relaxed).checked_add(count)?;
+            let room = limit.checked_sub(wanted)?;
+            let stock = free.lock().used_pages();
+            if stock > room {
+                self.punch(stock - room);
+            }
+        }
         if let Some(found) = take(&mut free.lock()) {
             return Some(found);
         }
@@ -225,10 +258,18 @@ impl MemoryFile {
         self.punch(u64::MAX);
     }
 
-    /// The limit given at creation, bytes.
+    /// How much may be allocated, bytes: the size given at creation, unless
+    /// [`Self::set_limit`] says less.
     #[must_use]
     pub fn limit(&self) -> u64 {
-        self.inner.size
+        self.inner.limit.load(Ordering::Relaxed) << PAGE_SHIFT
+    }
+
+    /// Allows `bytes` (rounded down to whole pages, at most the size given at creation) to
+    /// be allocated from now on. What is allocated beyond stays.
+    pub fn set_limit(&self, bytes: u64) {
+        let limit = bytes.min(self.inner.size) >> PAGE_SHIFT;
+        self.inner.limit.store(limit, Ordering::Relaxed);
     }
 
     fn is_same(&self, other: &MemoryFile) -> bool {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use syscalls::errno::{EFAULT, EINVAL, ENOMEM, EOPNOTSUPP, EPERM};
 
-use super::{Fill, MemoryFile, Pages};
+use super::{Fill, MemoryFile, Pages, take_refusal};
 
 const PAGE: u64 = 4096;
 const GIB: u64 = 1 << 30;
@@ -216,4 +216,33 @@ fn threads_never_share_a_page_they_own() {
     });
     assert_eq!(file.used(), 0);
     assert_eq!(file.allocate(3000, Fill::Zero).unwrap().count(), 3000);
+}
+
+#[test]
+fn a_limit_counts_free_pages_that_keep_their_memory() {
+    let file = MemoryFile::new(64 * PAGE).unwrap();
+    file.set_limit(20 * PAGE);
+    assert_eq!(file.limit(), 20 * PAGE);
+    let (kept, dropped) = (
+        file.allocate(10, Fill::Zero).unwrap(),
+        file.allocate(10, Fill::Zero).unwrap(),
+    );
+    for pages in [&kept, &dropped] {
+        file.write(pages.offset(), &[7; 10 * 4096]).unwrap();
+    }
+    assert!(!take_refusal());
+    assert_eq!(file.allocate(1, Fill::Zero).err(), Some(ENOMEM));
+    assert_eq!((take_refusal(), take_refusal()), (true, false));
+    drop(dropped);
+    // The pages that were dropped are too few in one piece, and new ones too many with them.
+    let held = file.allocate(9, Fill::Zero).unwrap();
+    drop(kept);
+    let new = file.allocate(11, Fill::Zero).unwrap();
+    file.write(new.offset(), &[7; 11 * 4096]).unwrap();
+    assert!(resident(&file) <= 20, "{} pages", resident(&file));
+    // Raised again, up to the size.
+    file.set_limit(u64::MAX);
+    assert_eq!(file.limit(), 64 * PAGE);
+    drop((held, new));
+    assert_eq!(file.allocate(64, Fill::Zero).unwrap().count(), 64);
 }

@@ -1,5 +1,6 @@
 //! The file of command pages: one page per address space that the Sentry writes and the
-//! mapper reads, and a scratch page beside it.
+//! mapper reads, and a scratch page beside it. Behind them the pages of guest threads
+//! (`process::thread`).
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use syscalls::errno::{EFAULT, ENOMEM};
 use syscalls::{Errno, PAGE_SIZE};
 
 use super::layout::command::{
-    CAPACITY, CHILD, COUNT, KIND, OPERATION, OPERATIONS, SENTRY, SEQUENCE,
+    CAPACITY, COUNT, KIND, OPERATION, OPERATIONS, SENTRY, SEQUENCE, SUBJECT,
 };
+use super::layout::{THREAD_COUNT, THREAD_SIZE};
 use super::operation::Operation;
 use crate::host::mapping::Mapping;
 use crate::host::{futex, memfd};
@@ -22,16 +24,40 @@ const SLOTS: u32 = 1 << 16;
 /// Command page and scratch page.
 const SLOT_SIZE: u64 = 2 * PAGE_SIZE;
 
+/// Where the threads' pages begin in the file, bytes.
+pub(super) const THREADS_OFFSET: u64 = SLOTS as u64 * SLOT_SIZE;
+
 pub(super) struct CommandFile {
     file: OwnedFd,
     map: Mapping,
-    free: Mutex<FreeSlots>,
+    slots: Mutex<Numbers>,
+    threads: Mutex<Numbers>,
 }
 
-struct FreeSlots {
+/// Numbers below `end` that are not in use.
+struct Numbers {
     returned: Vec<u32>,
-    /// Slots from here on were never used.
+    /// From here on none was ever used.
     next: u32,
+    end: u32,
+}
+
+impl Numbers {
+    fn new(end: u32) -> Mutex<Self> {
+        Mutex::new(Numbers {
+            returned: Vec::new(),
+            next: 0,
+            end,
+        })
+    }
+
+    fn take(&mut self) -> Option<u32> {
+        self.returned.pop().or_else(|| {
+            let fresh = (self.next < self.end).then_some(self.next);
+            self.next += u32::from(fresh.is_some());
+            fresh
+        })
+    }
 }
 
 /// The pages of one address space; free again when dropped.
@@ -43,29 +69,38 @@ pub(super) struct Slot {
 impl CommandFile {
     pub(super) fn new() -> Result<Self, Errno> {
         usercopy::install();
-        let size = u64::from(SLOTS) * SLOT_SIZE;
+        let size = THREADS_OFFSET + THREAD_COUNT * THREAD_SIZE;
         let file = memfd::create(c"runsk-commands", size)?;
         let map = Mapping::shared(&file, 0, usize::try_from(size).map_err(|_| ENOMEM)?)?;
-        let free = Mutex::new(FreeSlots {
-            returned: Vec::new(),
-            next: 0,
-        });
-        Ok(CommandFile { file, map, free })
+        let threads = u32::try_from(THREAD_COUNT).map_err(|_| ENOMEM)?;
+        Ok(CommandFile {
+            file,
+            map,
+            slots: Numbers::new(SLOTS),
+            threads: Numbers::new(threads),
+        })
+    }
+
+    /// Our own mapping of the whole file.
+    pub(super) fn map(&self) -> &Mapping {
+        &self.map
+    }
+
+    /// The number of pages for a thread.
+    pub(super) fn take_thread(&self) -> Result<u32, Errno> {
+        let number = self.threads.lock().take();
+        number.ok_or_else(|| ENOMEM.why("too many threads"))
+    }
+
+    /// Gives the number back.
+    pub(super) fn return_thread(&self, number: u32) {
+        self.threads.lock().returned.push(number);
     }
 
     /// A slot whose command page is fresh: number 0, no operations.
     pub(super) fn take(self: &Arc<Self>) -> Result<Slot, Errno> {
-        let number = {
-            let mut free = self.free.lock();
-            match free.returned.pop() {
-                Some(number) => number,
-                None if free.next < SLOTS => {
-                    free.next += 1;
-                    free.next - 1
-                }
-                None => return Err(ENOMEM.why("too many address spaces")),
-            }
-        };
+        let number = self.slots.lock().take();
+        let number = number.ok_or_else(|| ENOMEM.why("too many address spaces"))?;
         let slot = Slot {
             file: Arc::clone(self),
             number,
@@ -94,7 +129,7 @@ impl Slot {
         &self,
         operations: &[Operation],
         kind: u32,
-        child: u64,
+        subject: u64,
     ) -> Result<(), Errno> {
         if operations.len() > CAPACITY {
             return Err(EFAULT);
@@ -105,7 +140,7 @@ impl Slot {
         self.put(OPERATIONS, &bytes)?;
         self.put(COUNT, &count.to_ne_bytes())?;
         self.put(KIND, &kind.to_ne_bytes())?;
-        self.put(CHILD, &child.to_ne_bytes())?;
+        self.put(SUBJECT, &subject.to_ne_bytes())?;
         let sequence = self.sequence()?;
         sequence.fetch_add(1, Ordering::Release);
         futex::wake(sequence, 1);
@@ -133,6 +168,6 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.file.free.lock().returned.push(self.number);
+        self.file.slots.lock().returned.push(self.number);
     }
 }

@@ -1,9 +1,9 @@
 //! The Sentry's side of a mapper.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
-use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Pid, read};
 use syscalls::Errno;
 use syscalls::errno::EPROTO;
@@ -16,15 +16,18 @@ use super::operation::Operation;
 use crate::Error;
 use crate::host;
 
-/// A running mapper, the first task of a host process. Dropping it kills the process
-/// (every guest task must be gone by then) and waits for its end.
+/// A running mapper, the first task of a host process. Whoever
+/// drops it sees to its end.
 pub(super) struct Mapper {
     pid: Pid,
-    slot: Slot,
+    slot: Arc<Slot>,
     /// Answers come out here.
     done: OwnedFd,
-    /// Answers of which each says "done", and which nobody has read yet.
+    /// Answers of which each says "done", and which nobody has read yet: the first says that
+    /// the mapper is ready.
     outstanding: u32,
+    /// A command was given before those answers were read.
+    posted: bool,
     /// What it answered instead.
     failed: Option<Errno>,
     place: Place,
@@ -46,10 +49,10 @@ impl Mapper {
     pub(super) fn new(pid: Pid, slot: Slot, done: OwnedFd, place: Place) -> Self {
         Mapper {
             pid,
-            slot,
+            slot: Arc::new(slot),
             done,
-            // It begins by saying that it is ready.
             outstanding: 1,
+            posted: false,
             failed: None,
             place,
         }
@@ -82,10 +85,29 @@ impl Mapper {
         kind: u32,
         child: u64,
     ) -> Result<Answer, Error> {
-        self.settle()?;
+        self.send(operations, kind, child)?;
+        self.answer()
+    }
+
+    /// Sends a command; [`Self::answer`] is to be called before the next one.
+    pub(super) fn send(
+        &mut self,
+        operations: &[Operation],
+        kind: u32,
+        child: u64,
+    ) -> Result<(), Error> {
+        // A mapper that is not ready yet finds the command when it is.
+        if self.posted {
+            self.settle()?;
+        }
         self.place.follow(self.pid);
         let sent = self.slot.command(operations, kind, child);
-        sent.map_err(super::host_error("write a command"))?;
+        sent.map_err(super::host_error("write a command"))
+    }
+
+    /// Waits for the answer to the command that was sent.
+    pub(super) fn answer(&mut self) -> Result<Answer, Error> {
+        self.settle()?;
         self.read(LONGEST)
     }
 
@@ -94,6 +116,7 @@ impl Mapper {
     pub(super) fn post(&mut self, operations: &[Operation]) -> Result<(), Errno> {
         self.slot.command(operations, KIND_BATCH, 0)?;
         self.outstanding += 1;
+        self.posted = true;
         Ok(())
     }
 
@@ -108,6 +131,7 @@ impl Mapper {
                 Answer::Made(_) => self.failed = Some(EPROTO),
             }
         }
+        self.posted = false;
         match self.failed {
             None => Ok(()),
             Some(errno) => Err(super::host_error("start an address space")(errno)),
@@ -134,7 +158,12 @@ impl Mapper {
         }
     }
 
-    /// Leaves in the log how the process ended. Waiting for it is left to [`end`].
+    /// Its command page, which is to be kept until it has ended.
+    pub(super) fn slot(&self) -> &Arc<Slot> {
+        &self.slot
+    }
+
+    /// Leaves in the log how the process ended. Waiting for it is left to others.
     fn log_end(&self) {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::__WALL;
         match waitid(Id::Pid(self.pid), flags) {
@@ -159,33 +188,6 @@ fn decode(bytes: [u8; LONGEST], len: usize) -> Result<Answer, Errno> {
             Ok(Answer::Made(Pid::from_raw(pid)))
         }
     }
-}
-
-impl Drop for Mapper {
-    fn drop(&mut self) {
-        end(self.pid);
-    }
-}
-
-/// Kills a child and waits for its end, so that neither its memory nor its number is in
-/// use any more. Does nothing if it was waited for already.
-pub(super) fn end(pid: Pid) {
-    // Fails only if the child does not exist (any more): nobody else has its number as
-    // long as we have not waited for it.
-    let _ = kill(pid, Signal::SIGKILL);
-    loop {
-        match waitpid(pid, Some(WaitPidFlag::__WALL)) {
-            // A traced task may report a stop first.
-            Ok(status) if !is_end(status) => {}
-            Err(nix::errno::Errno::EINTR) => {}
-            _ => return,
-        }
-    }
-}
-
-fn is_end(status: nix::sys::wait::WaitStatus) -> bool {
-    use nix::sys::wait::WaitStatus::{Exited, Signaled};
-    matches!(status, Exited(..) | Signaled(..))
 }
 
 #[cfg(test)]

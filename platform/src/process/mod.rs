@@ -20,19 +20,25 @@
 //! The first of these processes, the **template**, is a fork of the Sentry that unmaps
 //! everything but the stub (`template`); it never runs a guest. Every other one is a fork
 //! of the template or of another address space, by that one's mapper. All are children of
-//! the Sentry (`CLONE_PARENT`) with no exit signal, and die with it.
+//! the Sentry (`CLONE_PARENT`) with no exit signal, and die with it. Those that are dropped
+//! die at once and are waited for later (`reaper`).
 
 mod commands;
+pub(crate) mod guest_code;
+pub(crate) mod interrupt;
 pub(crate) mod layout;
 mod mapped;
 mod mapper;
 mod near;
 mod operation;
+pub(crate) mod pair;
+mod reaper;
 mod report;
 mod space;
 mod stub;
 mod task;
 mod template;
+pub(crate) mod thread;
 
 use std::sync::Arc;
 
@@ -40,10 +46,12 @@ use syscalls::Errno;
 
 use crate::{Error, MemoryFile};
 use commands::CommandFile;
+use reaper::Reaper;
 use report::Reports;
 pub(crate) use space::ProcessSpace;
-pub(crate) use stub::{Entries, entries};
+pub(crate) use stub::{CLONE_RUN, CLONE_TRACED, Entries, entries};
 pub(crate) use task::GuestTask;
+pub(crate) use thread::ThreadPages;
 
 /// What the address spaces of a sandbox have in common.
 pub(crate) struct Processes {
@@ -52,8 +60,11 @@ pub(crate) struct Processes {
 
 /// Of use to every mapper.
 struct Common {
+    /// What mappers know and nobody else in their address spaces; see `stub`.
+    token: u64,
     commands: Arc<CommandFile>,
     reports: Reports,
+    reaper: Arc<Reaper>,
     /// The memory file lives as long as a process maps it.
     _memory: MemoryFile,
 }
@@ -70,9 +81,16 @@ impl Processes {
         Ok(Processes { template })
     }
 
-    /// A new, empty address space.
+    /// A new, empty address space. One more is made meanwhile, for the next call.
     pub(crate) fn new_space(&self) -> Result<ProcessSpace, Error> {
-        self.template.fork_process()
+        let space = self.template.fork_process();
+        self.template.fork_ahead();
+        space
+    }
+
+    /// Waits until the tasks and address spaces that were dropped before are gone.
+    pub(crate) fn settle(&self) {
+        self.template.reaper().settle();
     }
 }
 

@@ -5,9 +5,9 @@
 //! machines, and behind a busy neighbour milliseconds. The scheduler does not know and
 //! prefers an idle CPU, for new tasks above all.
 //!
-//! Guest tasks are made there too, but may run anywhere once they are under way.
+//! Guest tasks are made there too; see `pair` for how they go on.
 
-use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
+use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 
 /// Where a task was told to stay.
@@ -26,13 +26,5 @@ impl Place {
         if one.set(here).is_ok() && sched_setaffinity(task, &one).is_ok() {
             self.0 = Some(here);
         }
-    }
-}
-
-/// Lets a task run wherever this thread may.
-pub(super) fn set_free(task: Pid) {
-    // 0 is this thread.
-    if let Ok(all) = sched_getaffinity(Pid::from_raw(0)) {
-        let _ = sched_setaffinity(task, &all);
     }
 }

@@ -3,8 +3,9 @@
 use syscalls::errno::EINVAL;
 use syscalls::{Errno, PAGE_SIZE, UserAddr};
 
-use super::layout::{MEMORY_FD, USER_END, USER_START};
+use super::layout::{COMMAND_FD, MEMORY_FD, THREAD_SIZE, USER_END, USER_START};
 use super::mapped::Mapped;
+use super::thread::ThreadPages;
 use crate::{MapOp, Prot};
 
 /// Number and arguments of a host call.
@@ -20,6 +21,20 @@ impl Operation {
             *word = *arg;
         }
         Operation(words)
+    }
+
+    /// Maps a thread's pages where they belong.
+    pub(super) fn map_thread(pages: &ThreadPages) -> Self {
+        let flags = libc::MAP_SHARED | libc::MAP_FIXED | libc::MAP_POPULATE;
+        let args = [
+            pages.address(),
+            THREAD_SIZE,
+            host_prot(Prot::READ.union(Prot::WRITE)),
+            u64::from(flags.cast_unsigned()),
+            u64::from(COMMAND_FD.cast_unsigned()),
+            pages.offset(),
+        ];
+        Operation::new(libc::SYS_mmap, &args)
     }
 
     /// As the command page holds it.
@@ -287,7 +302,7 @@ mod tests {
             map(0x10000, 0x800, 0, RW),
             map(0x10000, 0x1000, 7, RW),
             unmap(0x10000, 0),
-            unmap(0x10000, u64::MAX & !0xfff),
+            unmap(0x10000, !0xfff),
             protect(USER_END, 0x1000, RW),
         ] {
             assert_eq!(plan(&[op], &mut mapped), Err(EINVAL), "{op:?}");

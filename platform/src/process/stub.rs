@@ -6,7 +6,11 @@
 //! that the host writes results to is never read.)
 //!
 //! Register use: rbx the command page, r12d the number of the last command, r13-r15 and
-//! rbp locals; the host preserves all of them.
+//! rbp locals; the host preserves all of them. rsp holds the **token** from the template's
+//! first moment on: a random number that no memory holds. The filter of these processes
+//! (`seccomp::mapper`) lets a privileged call pass only with the token as its sixth
+//! argument, so guest tasks, which lose it before application code runs, need no filter of
+//! their own. As an address it is non-canonical: no signal frame is ever written with it.
 
 use std::arch::global_asm;
 use std::os::fd::OwnedFd;
@@ -14,13 +18,13 @@ use std::os::fd::OwnedFd;
 use syscalls::errno::EOVERFLOW;
 use syscalls::{Errno, PAGE_SIZE};
 
+use super::guest_code;
 use super::layout::{
-    CODE, COMMAND, COMMAND_FD, CONSTANTS, DONE_FD, NEW_READER_FD, NEW_WRITER_FD, REPORT_FD,
-    SCRATCH, command, constants,
+    CODE, CODE_SIZE, COMMAND, COMMAND_FD, CONSTANTS, DONE_FD, GUEST_CODE, NEW_READER_FD,
+    NEW_WRITER_FD, REPORT_FD, SCRATCH, TASK_END, THREADS, command, constants, thread,
 };
 use crate::host::mapping::Mapping;
 use crate::host::memfd;
-use crate::seccomp::mapper;
 use crate::usercopy;
 
 global_asm!(
@@ -63,6 +67,9 @@ global_asm!(
     "mov r10, [r14 + 32]",
     "mov r8, [r14 + 40]",
     "mov r9, [r14 + 48]",
+    // Only mmap has a sixth argument of its own.
+    "cmp eax, {mmap}",
+    "cmovne r9, rsp",
     "syscall",
     "cmp rax, -4095",
     "jae 50f",
@@ -73,8 +80,8 @@ global_asm!(
     "mov eax, [rbx + {kind}]",
     "cmp eax, {kind_fork}",
     "je 60f",
-    "cmp eax, {kind_task}",
-    "je 80f",
+    "cmp eax, {kind_batch}",
+    "jne 80f",
     "xor eax, eax",
 
     // Answer rax: a status (rax = 0 or -errno).
@@ -88,6 +95,7 @@ global_asm!(
     "mov edi, {done_fd}",
     "mov eax, {write}",
     "mov r15, rdx",
+    "mov r9, rsp",
     "syscall",
     "cmp rax, r15",
     "je 15b",
@@ -95,6 +103,7 @@ global_asm!(
     "58:",
     "mov eax, {exit_group}",
     "mov edi, 1",
+    "mov r9, rsp",
     "syscall",
     "ud2",
 
@@ -111,10 +120,11 @@ global_asm!(
 
     // Fork: a pipe for the child's answers, its reading end to the Sentry, the child.
     "60:",
-    "mov r15, [rbx + {child}]",
+    "mov r15, [rbx + {subject}]",
     "mov eax, {pipe2}",
     "movabs rdi, {scratch}",
     "xor esi, esi",
+    "mov r9, rsp",
     "syscall",
     "cmp rax, -4095",
     "jae 50b",
@@ -122,6 +132,7 @@ global_asm!(
     "mov edi, {report_fd}",
     "movabs rsi, {message}",
     "mov edx, {msg_nosignal}",
+    "mov r9, rsp",
     "syscall",
     "cmp rax, -4095",
     "jae 65f",
@@ -131,6 +142,7 @@ global_asm!(
     "xor edx, edx",
     "xor r10d, r10d",
     "xor r8d, r8d",
+    "mov r9, rsp",
     "syscall",
     "test rax, rax",
     "jz 70f",
@@ -140,20 +152,31 @@ global_asm!(
     "mov edi, {new_reader_fd}",
     "mov esi, -1",
     "xor edx, edx",
+    "mov r9, rsp",
     "syscall",
     "mov rax, rbp",
     "jmp 59b",
 
-    // The child: its own pipe, its own command page (at r15 of the command file).
+    // The child: no thread's pages, its own pipe, its own command page (at r15 of the
+    // command file).
     "70:",
+    "mov eax, {munmap}",
+    "movabs rdi, {threads}",
+    "movabs rsi, {task_end} - {threads}",
+    "mov r9, rsp",
+    "syscall",
+    "test rax, rax",
+    "jnz 58b",
     "mov eax, {dup2}",
     "mov edi, {new_writer_fd}",
     "mov esi, {done_fd}",
+    "mov r9, rsp",
     "syscall",
     "mov eax, {close_range}",
     "mov edi, {new_reader_fd}",
     "mov esi, -1",
     "xor edx, edx",
+    "mov r9, rsp",
     "syscall",
     "mov eax, {mmap}",
     "mov rdi, rbx",
@@ -179,35 +202,46 @@ global_asm!(
     "mov eax, {prctl}",
     "mov edi, {set_pdeathsig}",
     "mov esi, {sigkill}",
+    "mov r9, rsp",
     "syscall",
     // The Sentry may have died before the request to die with it.
     "mov eax, {getppid}",
+    "mov r9, rsp",
     "syscall",
     "cmp rax, [rbx + {sentry}]",
     "jne 58b",
     "jmp runsk_stub_start",
 
-    // A task for a guest thread.
+    // A task for a guest thread. One that runs by itself is known to have ended when its
+    // word says so: the host clears it.
     "80:",
+    "mov r13d, eax",
+    "mov r15, [rbx + {subject}]",
+    "mov edi, {clone_traced}",
+    "mov eax, {clone_run}",
+    "cmp r13d, {kind_run}",
+    "cmove edi, eax",
+    "lea r10, [r15 + {turn}]",
     "mov eax, {clone}",
-    "mov edi, {clone_task}",
     "xor esi, esi",
     "xor edx, edx",
-    "xor r10d, r10d",
     "xor r8d, r8d",
     "xor ebp, ebp",
+    "mov r9, rsp",
     "syscall",
     "test rax, rax",
     "jnz 59b",
-    // The task: it dies with the Sentry, and has no descriptors. Then it waits, or traps
-    // if rbp says that the tracer is there already.
+    // The task: it dies with the Sentry, and has no descriptors. Then it starts to run, or
+    // it waits for its tracer; it traps if rbp says that the tracer is there already.
     "runsk_stub_prepare:",
     "movabs rbx, {command}",
     "mov eax, {prctl}",
     "mov edi, {set_pdeathsig}",
     "mov esi, {sigkill}",
+    "mov r9, rsp",
     "syscall",
     "mov eax, {getppid}",
+    "mov r9, rsp",
     "syscall",
     "cmp rax, [rbx + {sentry}]",
     "jne 58b",
@@ -215,17 +249,42 @@ global_asm!(
     "xor edi, edi",
     "mov esi, -1",
     "xor edx, edx",
+    "mov r9, rsp",
     "syscall",
     "test rax, rax",
     "jnz 58b",
+    "cmp r13d, {kind_run}",
+    "je 95f",
+    // Signals are how a tracer's kick arrives.
+    "mov eax, {rt_sigprocmask}",
+    "mov edi, {sig_setmask}",
+    "movabs rsi, {zeros}",
+    "xor edx, edx",
+    "mov r10d, 8",
+    "mov r9, rsp",
+    "syscall",
     "test ebp, ebp",
     "jz 90f",
     "int3",
     "90:",
     "mov eax, {pause}",
+    "mov r9, rsp",
     "syscall",
     "runsk_stub_parked:",
     "jmp 90b",
+
+    // Signals arrive on the thread's own pages.
+    "95:",
+    "mov eax, {sigaltstack}",
+    "lea rdi, [r15 + {signal_stack}]",
+    "xor esi, esi",
+    "mov r9, rsp",
+    "syscall",
+    "test rax, rax",
+    "jnz 58b",
+    "mov rbx, r15",
+    "movabs rax, {run}",
+    "jmp rax",
     "runsk_stub_end:",
     ".popsection",
     command = const COMMAND,
@@ -235,12 +294,19 @@ global_asm!(
     sequence = const command::SEQUENCE,
     count = const command::COUNT,
     kind = const command::KIND,
-    child = const command::CHILD,
+    subject = const command::SUBJECT,
     sentry = const command::SENTRY,
     operations = const command::OPERATIONS,
     operation = const command::OPERATION,
     kind_fork = const command::KIND_FORK,
-    kind_task = const command::KIND_TASK,
+    kind_batch = const command::KIND_BATCH,
+    kind_run = const command::KIND_RUN,
+    turn = const thread::TURN,
+    signal_stack = const thread::SIGNAL_STACK,
+    threads = const THREADS,
+    task_end = const TASK_END,
+    run = const GUEST_CODE,
+    zeros = const address(ZEROS),
     pid = const constants::PID,
     pid_low_bits = const constants::PID_LOW_BITS,
     pid_low_mask = const (1 << constants::PID_LOW_BITS) - 1,
@@ -254,7 +320,8 @@ global_asm!(
     new_reader_fd = const NEW_READER_FD,
     new_writer_fd = const NEW_WRITER_FD,
     clone_parent = const libc::CLONE_PARENT,
-    clone_task = const libc::CLONE_PARENT | libc::CLONE_VM | libc::CLONE_FS,
+    clone_traced = const CLONE_TRACED,
+    clone_run = const CLONE_RUN,
     set_pdeathsig = const libc::PR_SET_PDEATHSIG,
     sigkill = const libc::SIGKILL,
     msg_nosignal = const libc::MSG_NOSIGNAL,
@@ -271,7 +338,16 @@ global_asm!(
     prctl = const libc::SYS_prctl,
     getppid = const libc::SYS_getppid,
     pause = const libc::SYS_pause,
+    munmap = const libc::SYS_munmap,
+    rt_sigprocmask = const libc::SYS_rt_sigprocmask,
+    sig_setmask = const libc::SIG_SETMASK,
+    sigaltstack = const libc::SYS_sigaltstack,
 );
+
+/// A task that its tracer runs.
+pub(crate) const CLONE_TRACED: i32 = libc::CLONE_PARENT | libc::CLONE_VM | libc::CLONE_FS;
+/// A task that runs by itself.
+pub(crate) const CLONE_RUN: i32 = CLONE_TRACED | libc::CLONE_CHILD_CLEARTID;
 
 unsafe extern "C" {
     static runsk_stub_start: u8;
@@ -306,42 +382,34 @@ pub(crate) fn entries() -> Entries {
 const MESSAGE: usize = constants::OTHERS;
 const VECTOR: usize = MESSAGE + 64;
 const CONTROL: usize = VECTOR + 16;
+/// An empty signal mask.
 const ZEROS: usize = CONTROL + 32;
-const CAP_HEADER: usize = ZEROS + 64;
-const NAME: usize = CAP_HEADER + 16;
-const FILTER_HEADER: usize = NAME + 16;
-const FILTER: usize = FILTER_HEADER + 16;
 
 /// A constant's address in an address space.
 const fn address(place: usize) -> u64 {
     CONSTANTS + place as u64
 }
 
-/// 64 zero bytes: an empty signal mask, empty capability sets, a limit of nothing.
-pub(super) const ZEROS_AT: u64 = address(ZEROS);
-/// Header for capset(2).
-pub(super) const CAP_HEADER_AT: u64 = address(CAP_HEADER);
-/// The name that `ps` shows.
-pub(super) const NAME_AT: u64 = address(NAME);
-/// `struct sock_fprog` of the mapper's filter.
-pub(super) const FILTER_AT: u64 = address(FILTER_HEADER);
-
-/// A file with the code (one page) and, behind it, the constants.
+/// A file with the code (a page of the mapper's, one of guest tasks') and, behind it, the
+/// constants.
 pub(super) fn file() -> Result<OwnedFd, Errno> {
     usercopy::install();
     let page = usize::try_from(PAGE_SIZE).map_err(|_| EOVERFLOW)?;
-    let size = page + constants::SIZE;
+    let code = usize::try_from(CODE_SIZE).map_err(|_| EOVERFLOW)?;
+    let size = code + constants::SIZE;
     let file = memfd::create(c"runsk-stub", size as u64)?;
     let map = Mapping::shared(&file, 0, size)?;
-    let start = &raw const runsk_stub_start;
-    let len = (&raw const runsk_stub_end).addr() - start.addr();
-    if len > page {
-        return Err(EOVERFLOW);
+    let mapper = (&raw const runsk_stub_start, &raw const runsk_stub_end);
+    for (at, (start, end)) in [(0, mapper), (page, guest_code::bounds())] {
+        let len = end.addr() - start.addr();
+        if len > page {
+            return Err(EOVERFLOW);
+        }
+        // SAFETY: the symbols bound the code, which lies in our own read-only data.
+        unsafe { usercopy::copy(map.at(at, len)?, start, len) }?;
     }
-    // SAFETY: the symbols bound the code, which lies in our own read-only data.
-    unsafe { usercopy::copy(map.at(0, len)?, start, len) }?;
     let constants = constants()?;
-    let place = map.at(page, constants.len())?;
+    let place = map.at(code, constants.len())?;
     // SAFETY: a place in the mapping of that length, from our own vector.
     unsafe { usercopy::copy(place, constants.as_ptr(), constants.len()) }?;
     Ok(file)
@@ -369,13 +437,5 @@ fn constants() -> Result<Vec<u8>, Errno> {
     put(CONTROL + 8, &libc::SOL_SOCKET.to_ne_bytes())?;
     put(CONTROL + 12, &libc::SCM_RIGHTS.to_ne_bytes())?;
     put(CONTROL + 16, &NEW_READER_FD.to_ne_bytes())?;
-    // _LINUX_CAPABILITY_VERSION_3, this process.
-    put(CAP_HEADER, &0x2008_0522_u32.to_ne_bytes())?;
-    put(NAME, b"runsk-app")?;
-    let filter = mapper::program()?.bytes();
-    let instructions = u16::try_from(filter.len() / 8).map_err(|_| EOVERFLOW)?;
-    put(FILTER_HEADER, &instructions.to_ne_bytes())?;
-    put(FILTER_HEADER + 8, &address(FILTER).to_ne_bytes())?;
-    put(FILTER, &filter)?;
     Ok(bytes)
 }

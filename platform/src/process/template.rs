@@ -11,30 +11,33 @@
 //! at that moment.
 
 use std::arch::global_asm;
+use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, pipe2};
-use syscalls::errno::{EIO, EMFILE};
+use syscalls::errno::{EIO, EMFILE, EOVERFLOW};
 use syscalls::{Errno, PAGE_SIZE};
 
 use super::commands::{CommandFile, Slot};
 use super::layout::{
-    CODE, COMMAND, COMMAND_FD, CONSTANTS, DONE_FD, MEMORY_FD, REPORT_FD, SCRATCH, STUB, STUB_END,
-    TASK_END, constants,
+    CODE, CODE_SIZE, COMMAND, COMMAND_FD, CONSTANTS, DONE_FD, MEMORY_FD, REPORT_FD, SCRATCH, STUB,
+    STUB_END, TASK_END, constants,
 };
 use super::mapped::Mapped;
 use super::mapper::Mapper;
 use super::near::Place;
 use super::operation::Operation;
+use super::reaper::Reaper;
 use super::report::Reports;
-use super::{Common, ProcessSpace, stub};
+use super::{Common, ProcessSpace, guest_code, stub};
 use crate::MemoryFile;
-use crate::host::errno;
+use crate::host::{errno, random};
+use crate::seccomp::mapper;
 
 // rdi: the operations, rsi: how many (at least 1), rdx: where to go when they are done,
-// rcx: where to store the process id. Returns the helper's process id or -errno. The
+// rcx: where to store the process id, r8: the token. Returns the helper's process id or -errno. The
 // helper exits with 0 or the error number of the fork; the template with the error number
 // of the operation that failed.
 global_asm!(
@@ -42,6 +45,7 @@ global_asm!(
     ".globl runsk_start_template",
     ".hidden runsk_start_template",
     "runsk_start_template:",
+    "push rbx",
     "push r12",
     "push r13",
     "push r14",
@@ -50,6 +54,7 @@ global_asm!(
     "mov r13, rsi",
     "mov r14, rdx",
     "mov r15, rcx",
+    "mov rbx, r8",
     "mov eax, {clone}",
     "mov edi, {clone_helper}",
     "xor esi, esi",
@@ -63,6 +68,7 @@ global_asm!(
     "pop r14",
     "pop r13",
     "pop r12",
+    "pop rbx",
     "ret",
 
     // The helper: in our memory and on our stack, while our thread is suspended.
@@ -100,6 +106,8 @@ global_asm!(
     "add r12, 56",
     "dec r13",
     "jnz 30b",
+    "mov rsp, rbx",
+    "xor ebx, ebx",
     "jmp r14",
     "40:",
     "neg rax",
@@ -120,6 +128,7 @@ unsafe extern "C" {
         count: usize,
         entry: u64,
         pid: *mut i32,
+        token: u64,
     ) -> libc::c_long;
 }
 
@@ -139,28 +148,43 @@ pub(super) fn start(memory: &MemoryFile) -> Result<ProcessSpace, Errno> {
             (report.as_fd(), REPORT_FD),
         ],
     };
-    let pid = fork(&inherited.operations(&slot)?)?;
+    let token = token()?;
+    let seal = Seal::new(token)?;
+    let operations = [inherited.operations(&slot)?, seal.operations()].concat();
+    let pid = fork(&operations, token)?;
     // Ours would keep the pipe open after the mapper's end.
     drop(answer);
+    let reaper = Arc::new(Reaper::new());
     let mut mapper = Mapper::new(pid, slot, done, Place::default());
     // We need not wait: nothing is forked from it before this was done.
-    mapper.post(&seal())?;
+    mapper.post(&forget())?;
     let common = Common {
+        token,
         commands,
         reports,
+        reaper,
         _memory: memory.clone(),
     };
     let nothing = Mapped::default();
     Ok(ProcessSpace::new(Arc::new(common), mapper, nothing))
 }
 
-fn fork(operations: &[Operation]) -> Result<Pid, Errno> {
+/// See `process::stub`. Half of the addresses that are neither the user's nor the host
+/// kernel's.
+fn token() -> Result<u64, Errno> {
+    let mut bytes = [0; 8];
+    random::fill(&mut bytes)?;
+    Ok(u64::from_ne_bytes(bytes) >> 2 | 1 << 62)
+}
+
+fn fork(operations: &[Operation], token: u64) -> Result<Pid, Errno> {
     let words: Vec<[u64; 7]> = operations.iter().map(|operation| operation.0).collect();
     let mut pid = 0;
     let entry = stub::entries().mapper;
-    // SAFETY: `words` and `pid` are valid for the call. The helper changes only `pid`; the
-    // template runs in a copy of our memory and never returns here.
-    let helper = unsafe { runsk_start_template(words.as_ptr(), words.len(), entry, &raw mut pid) };
+    let (first, count) = (words.as_ptr(), words.len());
+    // SAFETY: `words`, what they point to, and `pid` are valid for the call. The helper
+    // changes only `pid`; the template runs in a copy of our memory and never returns here.
+    let helper = unsafe { runsk_start_template(first, count, entry, &raw mut pid, token) };
     // Not through `check_long`: the assembly returns -errno and leaves errno(3) alone.
     let helper = i32::try_from(helper).map_err(|_| EIO)?;
     if helper < 0 {
@@ -204,8 +228,8 @@ impl Inherited<'_> {
         };
         let scratch = slot.offset() + PAGE_SIZE;
         let mut operations = vec![
-            map(CODE, PAGE_SIZE, READ | libc::PROT_EXEC, stub, 0),
-            map(CONSTANTS, constants::SIZE as u64, READ, stub, PAGE_SIZE),
+            map(CODE, CODE_SIZE, READ | libc::PROT_EXEC, stub, 0),
+            map(CONSTANTS, constants::SIZE as u64, READ, stub, CODE_SIZE),
             map(COMMAND, PAGE_SIZE, READ, commands, slot.offset()),
             map(
                 SCRATCH,
@@ -236,40 +260,124 @@ fn close_range(first: u64, last: u64) -> Operation {
     Operation::new(libc::SYS_close_range, &[first, last, 0])
 }
 
-/// What makes a copy of the Sentry a bare mapper: nothing of the Sentry's memory, no
-/// privilege, no way to get one.
-fn seal() -> Vec<Operation> {
-    let prctl = |option: i32, arg: u64| {
-        Operation::new(libc::SYS_prctl, &[u64::from(option.cast_unsigned()), arg])
-    };
+/// What makes a copy of the Sentry a mapper without privilege, and without a way to get
+/// one. Done while the Sentry's memory is still there, to which the operations point.
+struct Seal {
+    filter: Vec<libc::sock_filter>,
+    program: Box<libc::sock_fprog>,
+    /// `struct kernel_sigaction`: handler, flags, restorer, mask.
+    action: Box<[u64; 4]>,
+    /// Header and sets of capset(2): this process, nothing.
+    capabilities: Box<[u32; 8]>,
+    /// SIGURG, with which guest tasks are kicked once they are ready.
+    mask: Box<u64>,
+    nothing: Box<[u64; 2]>,
+}
+
+/// Name that `ps` shows.
+const NAME: &CStr = c"runsk-app";
+/// Exceptions, calls that the filter traps, and the kick.
+const HANDLED: [i32; 7] = [
+    libc::SIGSYS,
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGURG,
+];
+
+impl Seal {
+    fn new(token: u64) -> Result<Self, Errno> {
+        const SA_RESTORER: u64 = 0x0400_0000;
+        const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
+        let mut filter = mapper::program(token)?;
+        let program = libc::sock_fprog {
+            len: u16::try_from(filter.len()).map_err(|_| EOVERFLOW)?,
+            filter: filter.as_mut_ptr(),
+        };
+        let flags = (libc::SA_SIGINFO | libc::SA_ONSTACK).cast_unsigned();
+        let handler = guest_code::entries().signal;
+        // Never returned to: the handler makes the call itself.
+        let restorer = handler;
+        let all = u64::MAX;
+        Ok(Seal {
+            filter,
+            program: Box::new(program),
+            action: Box::new([handler, u64::from(flags) | SA_RESTORER, restorer, all]),
+            capabilities: Box::new([CAPABILITY_VERSION_3, 0, 0, 0, 0, 0, 0, 0]),
+            mask: Box::new(1 << (libc::SIGURG - 1)),
+            nothing: Box::new([0; 2]),
+        })
+    }
+
+    fn operations(&self) -> Vec<Operation> {
+        let prctl = |option: i32, arg: u64| {
+            Operation::new(libc::SYS_prctl, &[u64::from(option.cast_unsigned()), arg])
+        };
+        let unsigned = |value: i32| u64::from(value.cast_unsigned());
+        let mut operations = vec![
+            prctl(libc::PR_SET_PDEATHSIG, unsigned(libc::SIGKILL)),
+            // Out of the job that the Sentry is part of: a Ctrl-C on the host's terminal is
+            // not for guests' processes.
+            Operation::new(libc::SYS_setsid, &[]),
+            prctl(libc::PR_SET_NAME, address(NAME.as_ptr())),
+            Operation::new(
+                libc::SYS_rt_sigprocmask,
+                &[
+                    unsigned(libc::SIG_SETMASK),
+                    address(&raw const *self.mask),
+                    0,
+                    8,
+                ],
+            ),
+            // No core dumps of a guest's memory on the host.
+            Operation::new(
+                libc::SYS_setrlimit,
+                &[
+                    u64::from(libc::RLIMIT_CORE),
+                    address(&raw const *self.nothing),
+                ],
+            ),
+        ];
+        operations.extend(HANDLED.map(|signal| {
+            let action = address(&raw const *self.action);
+            Operation::new(libc::SYS_rt_sigaction, &[unsigned(signal), action, 0, 8])
+        }));
+        let capabilities = address(&raw const *self.capabilities);
+        let empty = capabilities + 8;
+        operations.extend([
+            Operation::new(libc::SYS_capset, &[capabilities, empty]),
+            // The Sentry is to trace tasks with this memory, which will hold nothing of the
+            // Sentry's any more; after a change of identity that would be forbidden.
+            prctl(libc::PR_SET_DUMPABLE, 1),
+            prctl(libc::PR_SET_NO_NEW_PRIVS, 1),
+            Operation::new(
+                libc::SYS_seccomp,
+                &[
+                    u64::from(libc::SECCOMP_SET_MODE_FILTER),
+                    0,
+                    address(&raw const *self.program),
+                ],
+            ),
+        ]);
+        debug_assert_eq!(self.program.filter.cast_const(), self.filter.as_ptr());
+        operations
+    }
+}
+
+fn address<T>(of: *const T) -> u64 {
+    of.addr() as u64
+}
+
+/// What removes the Sentry's memory, the filter with its token included.
+fn forget() -> Vec<Operation> {
     let munmap = |start: u64, end: u64| Operation::new(libc::SYS_munmap, &[start, end - start]);
-    let sigkill = u64::from(libc::SIGKILL.cast_unsigned());
-    let setmask = u64::from(libc::SIG_SETMASK.cast_unsigned());
     vec![
-        prctl(libc::PR_SET_PDEATHSIG, sigkill),
-        // Out of the job that the Sentry is part of: a Ctrl-C on the host's terminal is not
-        // for guests' processes.
-        Operation::new(libc::SYS_setsid, &[]),
         munmap(0, STUB),
         // The Sentry's stack may have been between the pages of the stub.
-        munmap(CODE + PAGE_SIZE, CONSTANTS),
+        munmap(CODE + CODE_SIZE, CONSTANTS),
         munmap(CONSTANTS + constants::SIZE as u64, COMMAND),
         munmap(STUB_END, TASK_END),
-        prctl(libc::PR_SET_NAME, stub::NAME_AT),
-        Operation::new(libc::SYS_rt_sigprocmask, &[setmask, stub::ZEROS_AT, 0, 8]),
-        // No core dumps of a guest's memory on the host.
-        Operation::new(
-            libc::SYS_setrlimit,
-            &[u64::from(libc::RLIMIT_CORE), stub::ZEROS_AT],
-        ),
-        Operation::new(libc::SYS_capset, &[stub::CAP_HEADER_AT, stub::ZEROS_AT]),
-        // The Sentry is to trace tasks with this memory, which holds nothing of the
-        // Sentry's any more; after a change of identity that would be forbidden.
-        prctl(libc::PR_SET_DUMPABLE, 1),
-        prctl(libc::PR_SET_NO_NEW_PRIVS, 1),
-        Operation::new(
-            libc::SYS_seccomp,
-            &[u64::from(libc::SECCOMP_SET_MODE_FILTER), 0, stub::FILTER_AT],
-        ),
     ]
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use syscalls::Errno;
 
-use super::interrupt::{Interrupter, KICK};
-use super::pair::{Pair, Pairs};
 use super::stop::{Signal, Stops};
 use super::tracee::{Tracee, Wait};
 use crate::process::ProcessSpace;
+use crate::process::interrupt::{Interrupter, KICK, Target};
+use crate::process::pair::{Pair, Pairs};
 use crate::{AddressSpace, Context, Error, Event, FpState, Interrupt, Regs};
 
 /// One guest thread.
@@ -96,10 +96,16 @@ impl PtraceContext {
             errno: syscalls::errno::EINVAL,
         })?;
         let tracee = Tracee::start(process)?;
+        if let Some(pair) = &mut self.pair {
+            pair.start(tracee.pid());
+        }
         let loaded = tracee.set_fp_state(&self.fp);
         loaded.map_err(failed("load vector state"))?;
         let regs = tracee.regs().map_err(failed("read registers"))?;
-        self.interrupter.set_task(Some(tracee.pid()));
+        self.interrupter.set_task(Some(Target {
+            pid: tracee.pid(),
+            pages: None,
+        }));
         self.bound = Some(Bound {
             tracee,
             regs,
@@ -200,6 +206,13 @@ impl Context for PtraceContext {
         Arc::clone(&self.interrupter) as Arc<dyn Interrupt>
     }
 
+    fn confine(&mut self, cpus: u64) {
+        if let Some(pair) = &mut self.pair {
+            let task = self.bound.as_ref().map(|bound| bound.tracee.pid());
+            pair.confine(cpus, task);
+        }
+    }
+
     fn release(&mut self) {
         if let Some(bound) = &self.bound {
             // A task that was killed has no state left to keep.
@@ -208,6 +221,11 @@ impl Context for PtraceContext {
             }
         }
         self.unbind();
+    }
+
+    fn finish(&mut self) {
+        self.unbind();
+        self.fp = FpState::initial();
     }
 }
 

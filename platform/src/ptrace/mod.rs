@@ -6,8 +6,6 @@
 //! host never executes, or signal, of which none is ever delivered.
 
 mod context;
-mod interrupt;
-mod pair;
 mod stop;
 mod tracee;
 
@@ -16,10 +14,10 @@ use std::sync::Arc;
 use syscalls::UserAddr;
 
 use crate::host::signal;
+use crate::process::pair::Pairs;
 use crate::process::{Processes, layout};
 use crate::{AddressSpace, Context, Error, MemoryFile, Platform};
 use context::PtraceContext;
-use pair::Pairs;
 
 /// See the [module](self).
 pub struct PtracePlatform {
@@ -58,6 +56,10 @@ impl Platform for PtracePlatform {
 
     fn new_address_space(&self) -> Result<Arc<dyn AddressSpace>, Error> {
         Ok(Arc::new(self.processes.new_space()?))
+    }
+
+    fn settle(&self) {
+        self.processes.settle();
     }
 
     fn new_context(&self) -> Result<Box<dyn Context>, Error> {

@@ -37,7 +37,7 @@ impl Tracee {
     /// A new task in `space`, stopped, with the registers of the stub.
     pub(super) fn start(space: &ProcessSpace) -> Result<Self, Error> {
         let mut tracee = Tracee {
-            task: space.new_task()?,
+            task: space.new_traced_task()?,
             _not_send: PhantomData,
         };
         let failed = |errno| Error::Host {
@@ -45,8 +45,7 @@ impl Tracee {
             errno,
         };
         tracee.seize().map_err(failed)?;
-        tracee.prepare(entries())?;
-        tracee.task.set_free();
+        tracee.prepare(entries(), space.token())?;
         Ok(tracee)
     }
 
@@ -62,7 +61,7 @@ impl Tracee {
     }
 
     /// Waits until the task has given up what it must not keep.
-    fn prepare(&mut self, entries: Entries) -> Result<(), Error> {
+    fn prepare(&mut self, entries: Entries, token: u64) -> Result<(), Error> {
         self.wait()?;
         let regs = self.regs().map_err(|_| Error::Died)?;
         if regs.rip == entries.parked {
@@ -71,7 +70,7 @@ impl Tracee {
         // It was stopped half-way: let it begin again, and trap at the end.
         let again = Regs {
             rbp: 1,
-            ..Regs::start(entries.prepare, 0)
+            ..Regs::start(entries.prepare, token)
         };
         self.set_regs(&again).map_err(|_| Error::Died)?;
         loop {

@@ -68,7 +68,7 @@ impl Program {
             (Allow("clone3", "answered by another filter"), ENOSYS),
             (Allow("openat", "answered by another filter"), EACCES),
         ];
-        let calls: Vec<Allow> = answered.iter().map(|(call, _)| call.clone()).collect();
+        let calls: Vec<Allow> = answered.iter().map(|(call, _)| *call).collect();
         let mut program = Self::compile(&[rows, &calls].concat(), otherwise)?;
         for (call, errno) in answered {
             let rules = BTreeMap::from([(call.number().ok_or(EINVAL)?, Vec::new())]);
@@ -107,19 +107,6 @@ impl Program {
             result = load(code, flags)?;
         }
         Ok(result)
-    }
-
-    /// The instructions, 8 bytes each, as the kernel takes them.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        debug_assert_eq!(self.codes.len(), 1);
-        let instructions = self.codes.iter().flatten();
-        let mut bytes = Vec::new();
-        for instruction in instructions {
-            bytes.extend(instruction.code.to_ne_bytes());
-            bytes.extend([instruction.jt, instruction.jf]);
-            bytes.extend(instruction.k.to_ne_bytes());
-        }
-        bytes
     }
 }
 

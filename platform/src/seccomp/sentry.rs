@@ -12,6 +12,8 @@ use syscalls::Errno;
 pub enum For {
     /// The ptrace platform.
     Ptrace,
+    /// The systrap platform.
+    Systrap,
 }
 
 const EXEC: u64 = libc::PROT_EXEC as u64;
@@ -80,9 +82,11 @@ pub const COMMON: &[Allow] = &[
     Allow("lseek", "the offset of a shared stdout"),
     Allow("newfstatat", "what stdio is").when(&[Arg(3).is(libc::AT_EMPTY_PATH)]),
     Allow("fsync", "a file as stdout"),
+    Allow("ftruncate", "a file as stdout, opened again"),
     Allow("fcntl", "flags of stdio; a second handle on it"),
     Allow("close", "descriptors of ended processes and of stdio"),
     Allow("shutdown", "the channel to the Gofer"),
+    Allow("accept4", "control connections"),
     Allow("recvmsg", "control requests, mappers' pipes"),
     Allow("sendmsg", "answers to control requests"),
     Allow("recvfrom", "control requests"),
@@ -105,6 +109,14 @@ pub const COMMON: &[Allow] = &[
     Allow("rt_sigaction", "abort").when(&[Arg(0).is(libc::SIGABRT)]),
 ];
 
+/// Needed where address spaces are host processes: ptrace and systrap.
+pub const PROCESSES: &[Allow] = &[
+    Allow("waitid", "why an address space's process ended"),
+    Allow("wait4", "stops and ends of guest tasks"),
+    Allow("kill", "interrupt a guest task").when(&[Arg(1).is(libc::SIGURG)]),
+    Allow("kill", "end a guest task or address space").when(&[Arg(1).is(libc::SIGKILL)]),
+];
+
 /// Needed on ptrace.
 pub const PTRACE: &[Allow] = &[
     Allow("ptrace", "run").when(&[Arg(0).is(PTRACE_SYSEMU)]),
@@ -116,10 +128,6 @@ pub const PTRACE: &[Allow] = &[
     Allow("ptrace", "a new guest task").when(&[Arg(0).is(PTRACE_SEIZE)]),
     Allow("ptrace", "a new guest task").when(&[Arg(0).is(PTRACE_INTERRUPT)]),
     Allow("ptrace", "a new guest task").when(&[Arg(0).is(PTRACE_CONT)]),
-    Allow("waitid", "why an address space's process ended"),
-    Allow("wait4", "stops and ends of guest tasks"),
-    Allow("kill", "interrupt a guest task").when(&[Arg(1).is(libc::SIGURG)]),
-    Allow("kill", "end a guest task or address space").when(&[Arg(1).is(libc::SIGKILL)]),
 ];
 
 #[allow(
@@ -156,8 +164,9 @@ use requests::{
 pub fn rows(platform: For) -> Vec<Allow> {
     let own = match platform {
         For::Ptrace => PTRACE,
+        For::Systrap => &[],
     };
-    [COMMON, own].concat()
+    [COMMON, PROCESSES, own].concat()
 }
 
 /// The filter. Before it is installed, call [`denied::report_as`](super::denied::report_as).

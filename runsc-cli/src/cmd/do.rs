@@ -7,16 +7,24 @@ use std::process::ExitCode;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::{getegid, geteuid, getgroups};
 use sentry::config::{
-    CapabilityConfig, Config, MountConfig, MountSource, ProcessConfig, RootConfig,
+    CapabilityConfig, Config, MountConfig, MountSource, ProcessConfig, RootConfig, SettingsConfig,
 };
 
 use crate::failure::{Context, Failure, Outcome};
 use crate::flags;
-use crate::sandbox::{self, Options};
+use crate::sandbox::{self, Options, Plan, Start};
 use crate::spec::{self, Container, HostMounts, IdMaps, IdRange, Tree, Trees};
 
 pub(super) fn run(args: &flags::Do, options: Options) -> Outcome<ExitCode> {
-    sandbox::run(container(args)?, &sandbox::new_id()?, options)
+    let plan = Plan {
+        container: container(args)?,
+        id: &sandbox::new_id()?,
+        options: &options,
+        control: None,
+        extra: Vec::new(),
+        cgroup: None,
+    };
+    sandbox::attach(plan, Start::AtOnce)?.wait()
 }
 
 fn container(args: &flags::Do) -> Outcome<Container> {
@@ -43,6 +51,9 @@ fn container(args: &flags::Do) -> Outcome<Container> {
         ids: own_ids(),
         console_size: None,
         memory_limit: None,
+        cgroup: None,
+        oom_score_adj: None,
+        network_path: None,
     })
 }
 
@@ -162,8 +173,11 @@ fn process(args: &flags::Do, directory: PathBuf) -> Outcome<ProcessConfig> {
             ambient: 0,
         },
         rlimits: rlimits()?,
+        seccomp: None,
         no_new_privs: false,
         terminal: sandbox::stdio_is_terminal(),
+        program: None,
+        settings: SettingsConfig::default(),
     })
 }
 

@@ -28,7 +28,7 @@ pub(super) fn run(args: &flags::Spec) -> Outcome<ExitCode> {
 fn template(rootless: bool) -> Value {
     let caps = json!(["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]);
     let mut spec = json!({
-        "ociVersion": super::version::SPEC_VERSION,
+        "ociVersion": crate::spec::OCI_VERSION,
         "process": {
             "terminal": true,
             "user": { "uid": 0, "gid": 0 },

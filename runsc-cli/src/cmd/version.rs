@@ -5,12 +5,11 @@
 //! says "runc", and the version's build metadata says what it really is: a semantic
 //! version that callers can compare.
 
-/// The OCI runtime specification that config.json follows.
-pub(super) const SPEC_VERSION: &str = "1.2.0";
+use crate::spec::OCI_VERSION;
 
 pub(super) fn text() -> String {
     let version = env!("CARGO_PKG_VERSION");
-    format!("runc version {version}+runsk\ncommit: {version}\nspec: {SPEC_VERSION}\n")
+    format!("runc version {version}+runsk\ncommit: {version}\nspec: {OCI_VERSION}\n")
 }
 
 #[cfg(test)]

@@ -27,12 +27,34 @@ pub(super) struct SentryBoot {
     pub(super) log: LogBoot,
     pub(super) platform: PlatformKind,
     pub(super) config: sentry::Config,
-    /// Size to which the sandbox's memory may grow, bytes.
-    pub(super) memory_limit: u64,
     /// The channel to the Gofer: shared region and socket.
     pub(super) gofer: (FdIndex, FdIndex),
     /// The sandbox's memory.
     pub(super) memory: FdIndex,
+    /// The listening control socket.
+    pub(super) control: Option<FdIndex>,
+    /// What the first process has as descriptors 3, 4 …
+    pub(super) extra: Vec<FdIndex>,
+    pub(super) start: Start,
+    pub(super) lifetime: Lifetime,
+}
+
+/// When the first process runs its program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Start {
+    /// As soon as it can.
+    AtOnce,
+    /// When it is told to.
+    OnOrder,
+}
+
+/// What the end of the command line means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Lifetime {
+    /// The sandbox ends with it.
+    WithCommand,
+    /// Nothing, once the command line has said so.
+    OnItsOwn,
 }
 
 /// For the Gofer.
@@ -46,6 +68,7 @@ pub(super) struct GoferBoot {
     pub(super) memory: FdIndex,
     /// Files can be given to any owner that the namespace maps.
     pub(super) exact_owners: bool,
+    pub(super) lifetime: Lifetime,
 }
 
 /// Where messages go.
@@ -75,6 +98,7 @@ pub(super) enum TreeRoot {
 /// A platform that was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum PlatformKind {
+    Systrap,
     Ptrace,
 }
 

@@ -30,7 +30,7 @@ const CHUNK: usize = 4096;
 const END_OF_INPUT: u8 = 4;
 
 /// The master side.
-pub(super) struct Console {
+pub(crate) struct Console {
     master: OwnedFd,
     stdin: Stdin,
     stdout: Stdout,
@@ -59,20 +59,44 @@ struct UserTerminal {
     before: Termios,
 }
 
+/// A terminal of (rows, columns) whose master is for somebody else; master and slave.
+pub(crate) fn open_terminal(size: Option<(u16, u16)>) -> Outcome<(OwnedFd, OwnedFd)> {
+    let (master, slave) = raw_pair()?;
+    if let Some(size) = size {
+        set_size(&master, size)?;
+    }
+    Ok((master, slave))
+}
+
+fn raw_pair() -> Outcome<(OwnedFd, OwnedFd)> {
+    let pty = openpty(None, None).context("a pseudoterminal")?;
+    let mut settings = tcgetattr(&pty.slave).context("a pseudoterminal")?;
+    cfmakeraw(&mut settings);
+    tcsetattr(&pty.slave, SetArg::TCSANOW, &settings).context("a pseudoterminal")?;
+    for fd in [pty.master.as_fd(), pty.slave.as_fd()] {
+        let flags = FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC);
+        fcntl(fd, flags).context("a pseudoterminal")?;
+    }
+    Ok((pty.master, pty.slave))
+}
+
+fn set_size(master: &OwnedFd, (rows, columns): (u16, u16)) -> Outcome<()> {
+    let size = WindowSize {
+        rows,
+        columns,
+        width: 0,
+        height: 0,
+    };
+    tty::set_window_size(master, size).context("a pseudoterminal")
+}
+
 impl Console {
     /// A terminal of (rows, columns), or as large as the user's; and its slave.
-    pub(super) fn open(size: Option<(u16, u16)>) -> Outcome<(Self, OwnedFd)> {
-        let pty = openpty(None, None).context("a pseudoterminal")?;
-        let mut settings = tcgetattr(&pty.slave).context("a pseudoterminal")?;
-        cfmakeraw(&mut settings);
-        tcsetattr(&pty.slave, SetArg::TCSANOW, &settings).context("a pseudoterminal")?;
-        for fd in [pty.master.as_fd(), pty.slave.as_fd()] {
-            let flags = FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC);
-            fcntl(fd, flags).context("a pseudoterminal")?;
-        }
-        fcntl(&pty.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).context("a pseudoterminal")?;
+    pub(crate) fn open(size: Option<(u16, u16)>) -> Outcome<(Self, OwnedFd)> {
+        let (master, slave) = raw_pair()?;
+        fcntl(&master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).context("a pseudoterminal")?;
         let console = Console {
-            master: pty.master,
+            master,
             stdin: io::stdin(),
             stdout: io::stdout(),
             user: UserTerminal::raw()?,
@@ -81,18 +105,10 @@ impl Console {
             to_user: Vec::new(),
         };
         match size {
-            Some((rows, columns)) if console.user.is_none() => {
-                let size = WindowSize {
-                    rows,
-                    columns,
-                    width: 0,
-                    height: 0,
-                };
-                tty::set_window_size(&console.master, size).context("a pseudoterminal")?;
-            }
+            Some(size) if console.user.is_none() => set_size(&console.master, size)?,
             _ => console.follow_size(),
         }
-        Ok((console, pty.slave))
+        Ok((console, slave))
     }
 
     /// Makes the container's window as large as the user's.

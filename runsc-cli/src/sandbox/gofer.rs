@@ -11,7 +11,7 @@ use platform::host::caps::Caps;
 use platform::host::mounts::{Depth, clone_tree};
 use platform::seccomp::{Otherwise, Program};
 
-use super::boot::{GoferBoot, Inherited, TreeBoot, TreeRoot};
+use super::boot::{GoferBoot, Inherited, Lifetime, TreeBoot, TreeRoot};
 use super::{jail, start};
 use crate::failure::{Context, Outcome};
 use crate::log_file;
@@ -62,7 +62,9 @@ fn serve(mut inherited: Inherited<GoferBoot>, supervisor: &OwnedFd) -> Outcome<E
     let _own_fds = stay_in_own_fds()?;
     jail::empty_root()?;
     jail::lock(CAPS)?;
-    jail::end_with_parent(supervisor)?;
+    if inherited.boot.lifetime == Lifetime::WithCommand {
+        jail::end_with_parent(supervisor)?;
+    }
     let rows = [seccomp_rows(), jail::COMMON].concat();
     let program = Program::compile(&rows, Otherwise::Trap);
     jail::filter("Gofer", program, supervisor)?;

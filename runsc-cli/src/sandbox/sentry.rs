@@ -8,15 +8,17 @@ use ::gofer::Client;
 use nix::sys::signal::{SigSet, Signal as HostSignal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use platform::host::caps::Caps;
+use platform::host::image;
 use platform::ptrace::PtracePlatform;
 use platform::seccomp::sentry::{For, rows};
 use platform::seccomp::{Otherwise, Program};
+use platform::systrap::SystrapPlatform;
 use platform::{MemoryFile, Platform};
 use sentry::boot::{self, Boot, Sandbox, Stdio};
 use sentry::signal::Signal;
 use sentry::tty::HostTerminal;
 
-use super::boot::{Inherited, PlatformKind, SentryBoot};
+use super::boot::{Inherited, Lifetime, PlatformKind, SentryBoot, Start};
 use super::gofer::ClientEnd;
 use super::jail;
 use super::supervisor::{self, Order, Report};
@@ -36,7 +38,10 @@ fn serve(mut inherited: Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outcome<
     jail::leave_network()?;
     jail::empty_root()?;
     jail::lock(Caps::empty())?;
-    jail::end_with_parent(supervisor)?;
+    let lifetime = inherited.boot.lifetime;
+    if lifetime == Lifetime::WithCommand {
+        jail::end_with_parent(supervisor)?;
+    }
 
     let terminal = inherited.boot.config.process.terminal;
     let resized = terminal.then(window_changes).transpose()?;
@@ -48,8 +53,13 @@ fn serve(mut inherited: Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outcome<
     let program = Program::compile_with_threads(&rows, Otherwise::Trap);
     jail::filter("Sentry", program, supervisor)?;
 
-    let stdio = stdio(resized)?;
-    let sandbox = boot::start(Boot {
+    let extra = std::mem::take(&mut inherited.boot.extra);
+    let extra = extra.into_iter().map(|index| inherited.fd(index));
+    let stdio = stdio(resized, extra.collect::<Outcome<_>>()?)?;
+    let control = inherited.boot.control;
+    let control = control.map(|index| inherited.fd(index)).transpose()?;
+    let start = inherited.boot.start;
+    let sandbox = boot::create(Boot {
         platform,
         memory,
         gofer: connect(&mut inherited, supervisor)?,
@@ -57,7 +67,14 @@ fn serve(mut inherited: Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outcome<
         config: inherited.boot.config,
     });
     let sandbox = Arc::new(sandbox.map_err(|error| Failure::new(error.to_string()))?);
-    obey(&sandbox, supervisor)?;
+    obey(&sandbox, supervisor, lifetime)?;
+    if let Some(listener) = control {
+        ::sentry::control::serve(sandbox.clone(), listener).context("the control socket")?;
+    }
+    match start {
+        Start::AtOnce => drop(sandbox.start()),
+        Start::OnOrder => supervisor::tell(supervisor, &Report::Ready)?,
+    }
     let status = sandbox
         .wait()
         .map_err(|error| Failure::new(error.to_string()))?
@@ -71,6 +88,11 @@ fn platform(
     memory: &MemoryFile,
 ) -> Outcome<(Arc<dyn Platform>, Vec<platform::seccomp::Allow>)> {
     match kind {
+        PlatformKind::Systrap => {
+            let platform = SystrapPlatform::new(memory)
+                .map_err(|error| Failure::new(format!("platform systrap: {error}")))?;
+            Ok((Arc::new(platform), rows(For::Systrap)))
+        }
         PlatformKind::Ptrace => {
             let platform = PtracePlatform::new(memory)
                 .map_err(|error| Failure::new(format!("platform ptrace: {error}")))?;
@@ -95,15 +117,19 @@ fn connect(inherited: &mut Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outco
 }
 
 /// The container's standard input and output. Ours stay: a panic is told on stderr.
-fn stdio(resized: Option<OwnedFd>) -> Outcome<Stdio> {
+fn stdio(resized: Option<OwnedFd>, extra: Vec<OwnedFd>) -> Outcome<Stdio> {
     let terminal = second(std::io::stdin())?;
     Ok(match resized {
-        Some(resized) => Stdio::Terminal(HostTerminal { terminal, resized }),
-        None => Stdio::Host(vec![
-            terminal,
-            second(std::io::stdout())?,
-            second(std::io::stderr())?,
-        ]),
+        Some(resized) => Stdio::Terminal(HostTerminal { terminal, resized }, extra),
+        None => {
+            let mut fds = vec![
+                terminal,
+                second(std::io::stdout())?,
+                second(std::io::stderr())?,
+            ];
+            fds.extend(extra);
+            Stdio::Host(fds)
+        }
     })
 }
 
@@ -122,18 +148,26 @@ fn second(fd: impl AsFd) -> Outcome<OwnedFd> {
         .context("a second descriptor")
 }
 
-/// Starts a thread that does what the command line says.
-fn obey(sandbox: &Arc<Sandbox>, supervisor: &OwnedFd) -> Outcome<()> {
+/// Starts a thread that does what the command line says, and ends the sandbox if the command
+/// line ends before it has said that it should stay.
+fn obey(sandbox: &Arc<Sandbox>, supervisor: &OwnedFd, lifetime: Lifetime) -> Outcome<()> {
     const STACK: usize = 128 << 10;
     let (sandbox, supervisor) = (Arc::clone(sandbox), second(supervisor)?);
     let run = move || {
+        let mut stay = lifetime == Lifetime::WithCommand;
+        image::let_go_when_quiet(&supervisor);
         while let Some(order) = supervisor::hear_order(&supervisor) {
             match order {
                 Order::Signal(number) => match Signal::new(number) {
                     Ok(signal) => sandbox.signal(signal),
                     Err(error) => log::warn!("signal {number} from outside: {error}"),
                 },
+                Order::Start => drop(sandbox.start()),
+                Order::Stay => stay = true,
             }
+        }
+        if !stay {
+            std::process::exit(1);
         }
     };
     std::thread::Builder::new()

@@ -19,12 +19,15 @@ use platform::MemoryFile;
 use platform::host::caps::Caps;
 use platform::host::mounts::{Attr, Depth, clone_tree, restrict};
 use platform::host::spawn::{self, Child, Program};
+use platform::systrap::SystrapPlatform;
 
 use super::boot::{
-    self, Descriptors, GoferBoot, LogBoot, PlatformKind, SentryBoot, TreeBoot, TreeRoot,
+    self, Descriptors, GoferBoot, Lifetime, LogBoot, PlatformKind, SentryBoot, Start, TreeBoot,
+    TreeRoot,
 };
 use super::ids::{self, Caller, User};
 use super::{GOFER, Options, SENTRY, gofer, jail, supervisor};
+use crate::cgroup::{Cgroup, Doors};
 use crate::failure::{Context, Failure, Outcome};
 use crate::flags::PlatformName;
 use crate::spec::{Container, Tree};
@@ -50,40 +53,60 @@ const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWUSER
     .union(CloneFlags::CLONE_NEWUTS)
     .union(CloneFlags::CLONE_NEWCGROUP);
 
-/// Starts Sentry and Gofer for a container, whose stdio is `terminal` or else ours.
+/// How a sandbox is started.
+pub(super) struct Setup {
+    /// The container's terminal; without one its stdio is ours.
+    pub(super) terminal: Option<OwnedFd>,
+    /// The listening control socket.
+    pub(super) control: Option<OwnedFd>,
+    /// What the first process has as descriptors 3, 4 …
+    pub(super) extra: Vec<OwnedFd>,
+    pub(super) start: Start,
+    pub(super) lifetime: Lifetime,
+    /// The cgroup of the processes; without one it is ours.
+    pub(super) cgroup: Option<Cgroup>,
+}
+
+/// Starts Sentry and Gofer for a container.
 pub(super) fn start(
     container: Container,
     id: &str,
     options: &Options,
-    terminal: Option<OwnedFd>,
+    setup: &Setup,
 ) -> Outcome<Sandbox> {
     let caller = Caller::current()?;
     let platform = choose(options.platform);
     let executable = spawn::own_executable().context("/proc/self/exe")?;
-    let memory_limit = container.memory_limit.map_or_else(host_memory, Ok)?;
-    let memory = MemoryFile::create_file(memory_limit).context("the sandbox's memory")?;
+    // The container's limit may be raised later, and is kept by its kernel.
+    let memory_size = host_memory()?.max(container.memory_limit.unwrap_or(0));
+    let memory = MemoryFile::create_file(memory_size).context("the sandbox's memory")?;
     let (client, server) = gofer_channel()?;
 
+    let doors = setup.cgroup.as_ref().map(Cgroup::doors).transpose()?;
     let launch = Launch {
         id,
         caller,
         executable: &executable,
         options,
         memory: memory.as_fd(),
-        terminal: terminal.as_ref().map(|terminal| terminal.as_fd()),
+        setup,
+        doors: doors.flatten(),
+        oom_score_adj: container.oom_score_adj,
     };
     let gofer = launch.gofer(&container, server)?;
-    let sentry = launch.sentry(container, platform, memory_limit, client)?;
+    let sentry = launch.sentry(container, platform, client)?;
     Ok(Sandbox { sentry, gofer })
 }
 
 fn choose(name: PlatformName) -> PlatformKind {
     match name {
-        PlatformName::Auto | PlatformName::Ptrace => PlatformKind::Ptrace,
+        PlatformName::Auto if !SystrapPlatform::is_supported() => PlatformKind::Ptrace,
+        PlatformName::Auto | PlatformName::Systrap => PlatformKind::Systrap,
+        PlatformName::Ptrace => PlatformKind::Ptrace,
     }
 }
 
-/// A container without a limit of its own may use what the host has; sysinfo(2).
+/// What the host has, bytes; sysinfo(2).
 fn host_memory() -> Outcome<u64> {
     let info = nix::sys::sysinfo::sysinfo().context("the host's memory")?;
     Ok(info.ram_total())
@@ -91,6 +114,25 @@ fn host_memory() -> Outcome<u64> {
 
 /// Where a started process has its stdin.
 const STDIN: RawFd = 0;
+
+/// How many processors a container is to see: as many as it can keep busy.
+fn cpus(config: &sentry::Config) -> Outcome<u32> {
+    /// Microseconds.
+    const PERIOD: u64 = 100_000;
+    let mut cpus = host_cpus()?;
+    if config.cpus > 0 {
+        cpus = cpus.min(config.cpus);
+    }
+    if config.cpu_quota > 0 {
+        let period = match config.cpu_period {
+            0 => PERIOD,
+            period => period,
+        };
+        let busy = config.cpu_quota.div_ceil(period);
+        cpus = cpus.min(u32::try_from(busy).unwrap_or(u32::MAX));
+    }
+    Ok(cpus.max(1))
+}
 
 /// The processors that we may run on, as nproc(1) counts them.
 fn host_cpus() -> Outcome<u32> {
@@ -106,7 +148,9 @@ struct Launch<'a> {
     executable: &'a OwnedFd,
     options: &'a Options,
     memory: BorrowedFd<'a>,
-    terminal: Option<BorrowedFd<'a>>,
+    setup: &'a Setup,
+    doors: Option<Doors>,
+    oom_score_adj: Option<i32>,
 }
 
 impl Launch<'_> {
@@ -115,7 +159,12 @@ impl Launch<'_> {
         let (ours, theirs) = supervisor::pair()?;
         let file = boot::file()?;
         let (null, stderr) = (null()?, std::io::stderr());
-        let stdio = [null.as_fd(), null.as_fd(), stderr.as_fd()];
+        // Who waits for the end of our stderr does not wait for the end of the container.
+        let last_words = match self.setup.lifetime {
+            Lifetime::WithCommand => stderr.as_fd(),
+            Lifetime::OnItsOwn => null.as_fd(),
+        };
+        let stdio = [null.as_fd(), null.as_fd(), last_words];
         let mut fds = Descriptors::new(stdio, file.as_fd(), theirs.as_fd());
         let roots = self.open_trees(&container.trees)?;
         let trees = container
@@ -139,6 +188,7 @@ impl Launch<'_> {
             memory: fds.add(self.memory),
             log: self.log(&mut fds),
             exact_owners: self.caller == Caller::Privileged,
+            lifetime: self.setup.lifetime,
         };
         boot::write(&file, &boot)?;
         let keep = gofer::CAPS.union(jail::SETUP);
@@ -154,35 +204,42 @@ impl Launch<'_> {
         &self,
         container: Container,
         platform: PlatformKind,
-        memory_limit: u64,
         channel: gofer::ClientEnd,
     ) -> Outcome<Started> {
         let user = self.caller.sentry()?;
         let (ours, theirs) = supervisor::pair()?;
         let file = boot::file()?;
         let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
-        let stdio = match self.terminal {
-            Some(terminal) => [terminal; 3],
+        let stdio = match &self.setup.terminal {
+            Some(terminal) => [terminal.as_fd(); 3],
             None => [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()],
         };
         let mut fds = Descriptors::new(stdio, file.as_fd(), theirs.as_fd());
         let mut config = container.config;
         config.strace = self.options.strace;
         // The Sentry could not look: that takes a call that it does not need otherwise.
-        config.cpus = host_cpus()?;
+        config.cpus = cpus(&config)?;
         let boot = SentryBoot {
             config,
             platform,
-            memory_limit,
             gofer: (
                 fds.add(channel.region.as_fd()),
                 fds.add(channel.socket.as_fd()),
             ),
             memory: fds.add(self.memory),
             log: self.log(&mut fds),
+            control: self.setup.control.as_ref().map(|fd| fds.add(fd.as_fd())),
+            extra: self
+                .setup
+                .extra
+                .iter()
+                .map(|fd| fds.add(fd.as_fd()))
+                .collect(),
+            start: self.setup.start,
+            lifetime: self.setup.lifetime,
         };
         boot::write(&file, &boot)?;
-        let terminal = self.terminal.map(|_| STDIN);
+        let terminal = self.setup.terminal.as_ref().map(|_| STDIN);
         let child = self.spawn(SENTRY, fds, &user, jail::SETUP, terminal)?;
         Ok(Started {
             name: "Sentry",
@@ -228,9 +285,24 @@ impl Launch<'_> {
             keep,
             terminal,
             blocked: terminal_signals(),
+            // Before it runs: whatever it allocates, and whatever it starts, counts there.
+            cgroup: self.doors.as_ref().map(Doors::entrance).unwrap_or_default(),
         };
         let parked = spawn::spawn(&program).map_err(|errno| namespaces_refused(errno, name))?;
+        if let (Some(cgroup), None) = (&self.setup.cgroup, &self.doors) {
+            cgroup.add_process(parked.pid())?;
+        }
         ids::write(parked.pid(), &user.maps, self.caller)?;
+        if let Some(adjustment) = self.oom_score_adj {
+            let path = format!("/proc/{}/oom_score_adj", parked.pid());
+            match std::fs::write(&path, adjustment.to_string()) {
+                // Nothing that an ordinary user can lower.
+                Err(error) if self.caller == Caller::Ordinary => {
+                    log::warn!("process.oomScoreAdj {adjustment}: {error}");
+                }
+                result => result.context("process.oomScoreAdj")?,
+            }
+        }
         parked.release().context(format_args!("starting {name}"))
     }
 }
@@ -288,7 +360,7 @@ fn environment() -> Vec<CString> {
         .collect()
 }
 
-fn null() -> Outcome<File> {
+pub(super) fn null() -> Outcome<File> {
     File::options()
         .read(true)
         .write(true)

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 
 use super::console::{Console, End};
 use super::start::{Sandbox, Started};
-use super::supervisor::{self, Order, Report};
+use super::supervisor::{self, Order};
 use crate::failure::{Context, Failure, Outcome};
 
 /// Signals to this process that the container's first process gets, as with runc. Not
@@ -36,11 +36,16 @@ const FORWARDED: [Signal; 13] = [
 
 /// Signals that are to be noticed from the start on: before [`wait`] and before the sandbox
 /// is made, so that none is lost.
-pub(super) fn catch_signals() -> Outcome<SignalFd> {
-    let set: SigSet = FORWARDED.into_iter().chain([Signal::SIGWINCH]).collect();
+pub(crate) fn catch_signals() -> Outcome<SignalFd> {
+    let set = forwarded();
     set.thread_block().context("blocking signals")?;
     SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         .context("a signal descriptor")
+}
+
+/// The signals that are passed on, and SIGWINCH.
+pub(super) fn forwarded() -> SigSet {
+    FORWARDED.into_iter().chain([Signal::SIGWINCH]).collect()
 }
 
 /// Waits until the container has ended; its exit status.
@@ -50,6 +55,7 @@ pub(super) fn wait(
     mut console: Option<Console>,
 ) -> Outcome<ExitCode> {
     let Sandbox { sentry, gofer } = sandbox;
+    platform::host::image::let_go();
     let first = wait_for_first(&sentry, &gofer, signals, &mut console);
     // The container is over, or cannot go on: whatever it was, nothing stays behind. A Gofer
     // holds no data that it has not written.
@@ -120,7 +126,9 @@ fn wait_for_first(
 }
 
 /// Waits until something is ready.
-fn ready(sources: &[(Source, BorrowedFd<'_>, PollFlags)]) -> Outcome<Vec<(Source, PollFlags)>> {
+pub(super) fn ready<S: Copy>(
+    sources: &[(S, BorrowedFd<'_>, PollFlags)],
+) -> Outcome<Vec<(S, PollFlags)>> {
     let fds = sources
         .iter()
         .map(|(_, fd, flags)| PollFd::new(*fd, *flags));
@@ -162,14 +170,43 @@ fn take_signals(signals: &SignalFd, sentry: &Started, console: &mut Option<Conso
 
 /// True if it ended by itself and all was well. It is not reaped yet.
 fn has_finished(process: &Started) -> bool {
-    let id = Id::Pid(Pid::from_raw(process.child.pid()));
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
-    matches!(waitid(id, flags), Ok(WaitStatus::Exited(_, 0)))
+    matches!(ended(process), Some(WaitStatus::Exited(_, 0)))
 }
 
 fn kill_now(process: &Started) {
     // It is not reaped, so the id is still its own.
     let _ = kill(Pid::from_raw(process.child.pid()), Signal::SIGKILL);
+}
+
+/// Ends a sandbox that is not to be; why, if it was its own fault.
+pub(super) fn give_up(sandbox: &Sandbox) -> Option<Failure> {
+    let Sandbox { sentry, gofer } = sandbox;
+    // Before we end them ourselves. The Gofer ends in order when the Sentry has.
+    let ends = [gofer, sentry].map(|process| (process, ended(process)));
+    kill_now(sentry);
+    kill_now(gofer);
+    let _ = (reap(sentry), reap(gofer));
+    let failed = reported(gofer).or_else(|| reported(sentry));
+    failed
+        .or_else(|| not_run(gofer))
+        .or_else(|| not_run(sentry))
+        .or_else(|| {
+            let at_fault = |end: &WaitStatus| !matches!(end, WaitStatus::Exited(_, 0));
+            let mut ends = ends.into_iter();
+            ends.find_map(|(process, end)| {
+                let end = end.filter(at_fault)?;
+                Some(Failure::new(format!("{} {}", process.name, describe(end))))
+            })
+        })
+}
+
+/// How it ended, if it has. It is not reaped.
+fn ended(process: &Started) -> Option<WaitStatus> {
+    let id = Id::Pid(Pid::from_raw(process.child.pid()));
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+    waitid(id, flags)
+        .ok()
+        .filter(|status| *status != WaitStatus::StillAlive)
 }
 
 /// How it ended.
@@ -207,8 +244,7 @@ fn gofer_broke(gofer: &Started, end: WaitStatus) -> Failure {
 }
 
 fn reported(process: &Started) -> Option<Failure> {
-    let Report::Failed(message) = supervisor::hear_report(&process.supervisor)?;
-    Some(Failure::new(message))
+    supervisor::hear_failure(&process.supervisor).map(Failure::new)
 }
 
 fn not_run(process: &Started) -> Option<Failure> {

@@ -13,6 +13,8 @@ use crate::failure::{Context, Outcome};
 /// From a started process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Report {
+    /// The first process is ready to run its program.
+    Ready,
     /// It ends, for this reason.
     Failed(String),
 }
@@ -22,6 +24,11 @@ pub(super) enum Report {
 pub(super) enum Order {
     /// The signal goes to the container's first process.
     Signal(i32),
+    /// The first process runs its program.
+    Start,
+    /// The sandbox is known to those who will need it: from now on the end of the command
+    /// line means nothing.
+    Stay,
 }
 
 /// The longest packet, bytes.
@@ -53,11 +60,24 @@ pub(super) fn hear_order(socket: impl AsFd) -> Option<Order> {
     serde_json::from_slice(&receive(socket, MsgFlags::empty())?).ok()
 }
 
-/// Receives a report, if there is one.
-pub(super) fn hear_report(socket: impl AsFd) -> Option<Report> {
-    let packet = receive(socket, MsgFlags::MSG_DONTWAIT)?;
-    let last_words = || Report::Failed(String::from_utf8_lossy(&packet).trim_end().to_owned());
-    Some(serde_json::from_slice(&packet).unwrap_or_else(|_| last_words()))
+/// Receives a failure that was reported, if there is one.
+pub(super) fn hear_failure(socket: impl AsFd) -> Option<String> {
+    loop {
+        match understand(&receive(socket.as_fd(), MsgFlags::MSG_DONTWAIT)?) {
+            Report::Ready => {}
+            Report::Failed(message) => return Some(message),
+        }
+    }
+}
+
+/// Waits for a report; `None` if the peer ends without one.
+pub(super) fn await_report(socket: impl AsFd) -> Option<Report> {
+    Some(understand(&receive(socket, MsgFlags::empty())?))
+}
+
+fn understand(packet: &[u8]) -> Report {
+    let last_words = || Report::Failed(String::from_utf8_lossy(packet).trim_end().to_owned());
+    serde_json::from_slice(packet).unwrap_or_else(|_| last_words())
 }
 
 fn receive(socket: impl AsFd, flags: MsgFlags) -> Option<Vec<u8>> {

@@ -51,6 +51,11 @@ const NAMES: [&str; 41] = [
 /// All capabilities.
 pub(crate) const ALL: u64 = (1 << NAMES.len()) - 1;
 
+/// All capabilities by name.
+pub(crate) fn names() -> Vec<String> {
+    NAMES.iter().map(|name| format!("CAP_{name}")).collect()
+}
+
 /// The sets of a process. Without any, it has no capability.
 pub(super) fn convert(sets: Option<&LinuxCapabilities>) -> CapabilityConfig {
     let mask = |pick: fn(&LinuxCapabilities) -> &Option<Capabilities>| {

@@ -1,64 +1,126 @@
 //! What a configuration asks for and we do not have.
 
-use oci_spec::runtime::{LinuxNamespaceType, LinuxResources, Spec};
+use std::path::Path;
 
+use oci_spec::runtime::{Linux, LinuxNamespaceType, Spec};
+
+use super::{OCI_VERSION, network};
 use crate::failure::{Failure, Outcome};
+use crate::hooks;
 
-/// Logs what has no effect, and refuses what cannot be left out.
+/// Logs what has no effect, and refuses what cannot be left out or means nothing.
 pub(super) fn report(spec: &Spec) -> Outcome<()> {
-    version(spec.version());
+    version(spec.version())?;
     namespaces(spec)?;
-    if spec.hooks().is_some() {
-        log::warn!("config.json: hooks are not run");
+    if let Some(hooks) = spec.hooks() {
+        hooks::check(hooks)?;
+    }
+    if spec
+        .annotations()
+        .iter()
+        .flatten()
+        .any(|(key, _)| key.is_empty())
+    {
+        return Err(Failure::new("annotations: a key is empty"));
     }
     let Some(linux) = spec.linux() else {
         return Ok(());
     };
-    if let Some(devices) = linux.devices().as_ref().filter(|list| !list.is_empty()) {
-        for device in devices {
-            log::warn!(
-                "config.json: linux.devices: {} is not given to the container",
-                device.path().display()
-            );
-        }
-    }
-    for key in linux.sysctl().iter().flatten().map(|(key, _)| key) {
-        log::info!("config.json: linux.sysctl: {key} has no effect");
-    }
-    if linux.seccomp().is_some() {
-        log::debug!(
-            "config.json: linux.seccomp is not applied: calls go to the container's own kernel"
-        );
-    }
+    unsupported(linux)?;
+    propagation(linux.rootfs_propagation().as_deref())?;
     let labels = spec.process().as_ref().is_some_and(|process| {
         process.apparmor_profile().is_some() || process.selinux_label().is_some()
     });
     if labels {
         log::debug!("config.json: AppArmor and SELinux labels have no meaning inside");
     }
-    if let Some(resources) = linux.resources() {
-        limits(resources);
+    Ok(())
+}
+
+/// Three numbers, and whatever follows a "-" or "+"; semver.org.
+fn version(version: &str) -> Outcome<()> {
+    let core = version.split(['-', '+']).next().unwrap_or_default();
+    let numbers: Vec<_> = core.split('.').map(str::parse::<u32>).collect();
+    if !matches!(*numbers, [Ok(_), Ok(_), Ok(_)]) {
+        return Err(Failure::new(format!(
+            "ociVersion \"{version}\" is not a version like \"{OCI_VERSION}\""
+        )));
+    }
+    if !version.starts_with("1.") {
+        log::warn!("config.json: ociVersion \"{version}\" is not 1.x: taken as {OCI_VERSION}");
     }
     Ok(())
 }
 
-fn version(version: &str) {
-    if !version.starts_with("1.") {
-        log::warn!("config.json: ociVersion \"{version}\" is not 1.x: taken as 1.2");
+/// What the container would lack without a word.
+fn unsupported(linux: &Linux) -> Outcome<()> {
+    let asked = [
+        ("intelRdt", linux.intel_rdt().is_some()),
+        (
+            "netDevices",
+            linux
+                .net_devices()
+                .as_ref()
+                .is_some_and(|map| !map.is_empty()),
+        ),
+        (
+            "timeOffsets",
+            linux
+                .time_offsets()
+                .as_ref()
+                .is_some_and(|map| !map.is_empty()),
+        ),
+        ("memoryPolicy", linux.memory_policy().is_some()),
+    ];
+    match asked.iter().find(|(_, asked)| *asked) {
+        Some((name, _)) => Err(Failure::new(format!(
+            "linux.{name} is not supported: take it out"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Mounts made inside are never seen outside, and those made outside never inside.
+fn propagation(word: Option<&str>) -> Outcome<()> {
+    const KNOWN: [&str; 9] = [
+        "",
+        "private",
+        "rprivate",
+        "shared",
+        "rshared",
+        "slave",
+        "rslave",
+        "unbindable",
+        "runbindable",
+    ];
+    match word {
+        Some(word) if !KNOWN.contains(&word) => Err(Failure::new(format!(
+            "linux.rootfsPropagation \"{word}\" is none of shared, slave, private, unbindable"
+        ))),
+        _ => Ok(()),
     }
 }
 
 /// A namespace without a path is the container's own kernel's matter: it has one of each
 /// kind. One with a path is another container's, or the host's.
 fn namespaces(spec: &Spec) -> Outcome<()> {
-    let list = spec.linux().as_ref().and_then(|l| l.namespaces().as_ref());
-    for namespace in list.into_iter().flatten() {
+    for (at, namespace) in super::namespaces(spec).enumerate() {
+        let kind = namespace.typ();
+        if super::namespaces(spec)
+            .take(at)
+            .any(|other| other.typ() == kind)
+        {
+            return Err(Failure::new(format!(
+                "linux.namespaces: {kind} is given twice"
+            )));
+        }
         let Some(path) = namespace.path() else {
             continue;
         };
         let (kind, path) = (namespace.typ(), path.display());
+        // It is not joined, but its interfaces are taken over.
         if kind == LinuxNamespaceType::Network {
-            log::warn!("config.json: the container has no network: {path} is not joined");
+            network::check(namespace.path().as_deref().unwrap_or(Path::new("")))?;
         } else {
             return Err(Failure::new(format!(
                 "linux.namespaces: cannot join the {kind} namespace {path}: remove its path \
@@ -70,24 +132,4 @@ fn namespaces(spec: &Spec) -> Outcome<()> {
         log::info!("config.json: the container cannot share the host's pids: it has its own");
     }
     Ok(())
-}
-
-fn limits(resources: &LinuxResources) {
-    let positive = |limit: Option<i64>| limit.is_some_and(|limit| limit > 0);
-    let cpu = resources.cpu().as_ref();
-    let asked = [
-        (
-            "pids.limit",
-            resources
-                .pids()
-                .as_ref()
-                .is_some_and(|pids| pids.limit() > 0),
-        ),
-        ("cpu.quota", cpu.is_some_and(|cpu| positive(cpu.quota()))),
-        ("cpu.cpus", cpu.is_some_and(|cpu| cpu.cpus().is_some())),
-        ("blockIO", resources.block_io().is_some()),
-    ];
-    for (name, _) in asked.iter().filter(|(_, asked)| *asked) {
-        log::warn!("config.json: linux.resources.{name} is not enforced");
-    }
 }

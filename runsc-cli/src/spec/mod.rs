@@ -6,28 +6,45 @@
 //! container more than was asked for, it is refused.
 
 mod caps;
+mod devices;
 mod gaps;
 mod host_mounts;
 mod ids;
 mod mounts;
+mod network;
 mod options;
+mod places;
 mod process;
+mod seccomp;
+mod settings;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
-use oci_spec::runtime::{LinuxNamespaceType, Spec};
-use sentry::config::{Config, RootConfig};
+use oci_spec::runtime::{
+    LinuxCpu, LinuxNamespace, LinuxNamespaceType, LinuxPids, LinuxResources, Spec,
+};
+use sentry::config::{Config, ProcessConfig, RootConfig, SeccompConfig, SettingsConfig};
+use sentry::control::Limits;
+use serde_json::Value;
 
 use crate::failure::{Context, Failure, Outcome, Reason};
+use crate::hooks::Place;
 
-pub(crate) use caps::ALL as ALL_CAPS;
+pub(crate) use caps::{ALL as ALL_CAPS, names as capability_names};
 pub(crate) use host_mounts::HostMounts;
 pub(crate) use ids::{IdMaps, IdRange};
 pub(crate) use mounts::Trees;
+pub(crate) use options::names as mount_options;
+pub(crate) use process::{console_size, convert as process};
+pub(crate) use seccomp::{ACTIONS as SECCOMP_ACTIONS, OPERATORS as SECCOMP_OPERATORS};
+
+/// The version of the OCI runtime specification that configurations follow.
+pub(crate) const OCI_VERSION: &str = "1.2.0";
 
 /// A directory or file of the host that the container sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +70,31 @@ pub(crate) struct Container {
     pub(crate) console_size: Option<(u16, u16)>,
     /// What the container's memory may grow to, bytes.
     pub(crate) memory_limit: Option<u64>,
+    /// The cgroup of its processes on the host; `None`: the caller's.
+    pub(crate) cgroup: Option<CgroupConfig>,
+    /// proc_pid_oom_score_adj(5) of its processes on the host.
+    pub(crate) oom_score_adj: Option<i32>,
+    /// The network namespace that the configuration names.
+    pub(crate) network_path: Option<PathBuf>,
+}
+
+impl Container {
+    /// Where its createContainer hooks run.
+    pub(crate) fn hooks_place(&self) -> Place {
+        Place {
+            hostname: self.config.hostname.clone(),
+            network: self.network_path.clone(),
+        }
+    }
+}
+
+/// The cgroup that a configuration asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct CgroupConfig {
+    /// `linux.cgroupsPath`.
+    pub(crate) path: Option<PathBuf>,
+    /// `linux.resources`.
+    pub(crate) resources: LinuxResources,
 }
 
 /// A bundle on disk.
@@ -94,7 +136,32 @@ fn read(path: &Path) -> Outcome<Spec> {
     file.take(MAX_CONFIG)
         .read_to_end(&mut text)
         .context(path.display())?;
-    serde_json::from_slice(&text).context(format_args!("{} is not a configuration", path.display()))
+    let parse = || {
+        let mut value: Value = serde_json::from_slice(&text)?;
+        if let Some(process) = value.get_mut("process") {
+            drop_unknown_capabilities(process);
+        }
+        serde_json::from_value(value)
+    };
+    parse().context(format_args!("{} is not a configuration", path.display()))
+}
+
+/// A capability that nobody has heard of is no reason not to run a process.
+pub(crate) fn drop_unknown_capabilities(process: &mut Value) {
+    let sets = process.get_mut("capabilities");
+    let Some(sets) = sets.and_then(Value::as_object_mut) else {
+        return;
+    };
+    let known = capability_names();
+    for set in sets.values_mut().filter_map(Value::as_array_mut) {
+        set.retain(|cap| match cap.as_str() {
+            Some(name) if !known.iter().any(|known| known == name) => {
+                log::warn!("process.capabilities: there is no {name}");
+                false
+            }
+            _ => true,
+        });
+    }
 }
 
 /// Turns a bundle into a container; `mounts` are the host's.
@@ -127,35 +194,148 @@ fn convert(bundle: &Bundle, host: &HostMounts) -> Outcome<Container> {
         .ok_or_else(|| Failure::new("process is missing"))?;
     let memory_limit = linux
         .and_then(|linux| linux.resources().as_ref()?.memory().as_ref()?.limit())
-        .and_then(|limit| u64::try_from(limit).ok());
+        .and_then(|limit| u64::try_from(limit).ok())
+        .filter(|limit| *limit > 0);
     let paths = |list: Option<&Vec<String>>| -> Outcome<Vec<Vec<u8>>> {
         list.into_iter()
             .flatten()
-            .map(|path| absolute_inside("masked or read-only path", path.as_ref()))
+            .map(|path| {
+                if !path.starts_with('/') {
+                    return Err(Failure::new(format!(
+                        "masked or read-only path \"{path}\" is not an absolute path"
+                    )));
+                }
+                absolute_inside("masked or read-only path", path.as_ref())
+            })
             .collect()
     };
+    let personality = linux.and_then(|linux| linux.personality().as_ref());
+    let personality = personality.map(settings::personality).transpose()?;
+    let process_config = process::convert(process)?;
     let config = Config {
-        hostname: name("hostname", spec.hostname().as_deref())?,
+        hostname: hostname(spec)?,
         domainname: name("domainname", spec.domainname().as_deref())?,
         root: RootConfig {
             tree,
             readonly,
-            overlay: false,
+            overlay: readonly && places::are_missing(&bundle.dir.join(root.path()), &mount_configs),
         },
         mounts: mount_configs,
         masked_paths: paths(linux.and_then(|linux| linux.masked_paths().as_ref()))?,
         readonly_paths: paths(linux.and_then(|linux| linux.readonly_paths().as_ref()))?,
-        process: process::convert(process)?,
+        devices: devices::convert(
+            linux
+                .and_then(|linux| linux.devices().as_deref())
+                .unwrap_or_default(),
+        )?,
+        sysctls: sysctls(linux.and_then(|linux| linux.sysctl().as_ref())),
+        process: ProcessConfig {
+            seccomp: seccomp_filter(spec)?,
+            settings: SettingsConfig {
+                personality: personality.unwrap_or(0),
+                ..process_config.settings
+            },
+            ..process_config
+        },
         memory_limit: memory_limit.unwrap_or(0),
-        ..Config::default()
+        ..limits(linux.and_then(|linux| linux.resources().as_ref()))?
     };
     Ok(Container {
         config,
         trees: trees.into_list(),
         ids: spec.linux().as_ref().and_then(ids::of_config).transpose()?,
-        console_size: process::console_size(process),
+        console_size: console_size(process),
         memory_limit,
+        cgroup: Some(CgroupConfig {
+            path: linux.and_then(|linux| linux.cgroups_path().clone()),
+            resources: linux
+                .and_then(|linux| linux.resources().clone())
+                .unwrap_or_default(),
+        }),
+        oom_score_adj: process.oom_score_adj(),
+        network_path: namespaces(spec)
+            .find(|namespace| namespace.typ() == LinuxNamespaceType::Network)
+            .and_then(|namespace| namespace.path().clone()),
     })
+}
+
+/// The filter under which every process of the container starts.
+pub(crate) fn seccomp_filter(spec: &Spec) -> Outcome<Option<SeccompConfig>> {
+    let seccomp = spec.linux().as_ref().and_then(|l| l.seccomp().as_ref());
+    seccomp.map(seccomp::convert).transpose()
+}
+
+/// What the container's own kernel limits, or shows, beside its memory.
+fn limits(resources: Option<&LinuxResources>) -> Outcome<Config> {
+    let positive = |number: Option<i64>| number.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+    let cpu = resources.and_then(|resources| resources.cpu().as_ref());
+    let pids = resources.and_then(|resources| resources.pids().as_ref());
+    let set = cpu
+        .and_then(|cpu| cpu.cpus().as_deref())
+        .filter(|set| !set.is_empty());
+    Ok(Config {
+        pids_limit: positive(pids.map(LinuxPids::limit)),
+        cpu_quota: positive(cpu.and_then(LinuxCpu::quota)),
+        cpu_period: cpu.and_then(LinuxCpu::period).unwrap_or(0),
+        cpus: set.map(cpu_count).transpose()?.unwrap_or(0),
+        ..Config::default()
+    })
+}
+
+/// Which of the container's own limits `resources` change.
+pub(crate) fn changed_limits(resources: &LinuxResources) -> Limits {
+    // 0 stands for "as it is", what is negative for "no limit".
+    let limit = |number: Option<i64>| {
+        number
+            .filter(|number| *number != 0)
+            .map(|number| u64::try_from(number).unwrap_or(u64::MAX))
+    };
+    let cpu = resources.cpu().as_ref();
+    Limits {
+        memory: limit(resources.memory().as_ref().and_then(|m| m.limit())),
+        tasks: limit(resources.pids().as_ref().map(LinuxPids::limit)),
+        cpu_quota: limit(cpu.and_then(LinuxCpu::quota)),
+        cpu_period: cpu.and_then(LinuxCpu::period).filter(|period| *period > 0),
+    }
+}
+
+/// How many processors a list like "0-2,5" names.
+fn cpu_count(list: &str) -> Outcome<u32> {
+    let bad = || {
+        Failure::new(format!(
+            "linux.resources.cpu.cpus \"{list}\" is not a list like \"0-2,5\""
+        ))
+    };
+    let mut count = 0u32;
+    for part in list.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let number = |text: &str| text.trim().parse::<u32>().map_err(|_| bad());
+        let (first, last) = (number(first)?, number(last)?);
+        let more = last.checked_sub(first).ok_or_else(bad)?;
+        count = count.saturating_add(more).saturating_add(1);
+    }
+    Ok(count)
+}
+
+/// A new UTS namespace begins with its parent's name; uts_namespaces(7).
+fn hostname(spec: &Spec) -> Outcome<Vec<u8>> {
+    match spec.hostname().as_deref() {
+        None | Some("") => {
+            let names = nix::sys::utsname::uname().context("the host's name")?;
+            Ok(names.nodename().as_encoded_bytes().to_vec())
+        }
+        given => name("hostname", given),
+    }
+}
+
+/// In the order of their names: it is the same each time.
+fn sysctls(map: Option<&HashMap<String, String>>) -> Vec<(String, String)> {
+    let list = map.into_iter().flatten();
+    let mut list: Vec<_> = list
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    list.sort();
+    list
 }
 
 /// A name for sethostname(2) and setdomainname(2).
@@ -199,9 +379,11 @@ fn absolute_inside(what: &str, path: &Path) -> Outcome<Vec<u8>> {
 
 /// Whether the configuration asks for a namespace of this kind.
 fn has_namespace(spec: &Spec, kind: LinuxNamespaceType) -> bool {
-    let namespaces = spec.linux().as_ref().and_then(|l| l.namespaces().as_ref());
-    namespaces
-        .into_iter()
-        .flatten()
-        .any(|namespace| namespace.typ() == kind)
+    namespaces(spec).any(|namespace| namespace.typ() == kind)
+}
+
+/// All that it asks for.
+fn namespaces(spec: &Spec) -> impl Iterator<Item = &LinuxNamespace> {
+    let list = spec.linux().as_ref().and_then(|l| l.namespaces().as_ref());
+    list.into_iter().flatten()
 }

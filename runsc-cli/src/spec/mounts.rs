@@ -86,6 +86,9 @@ fn one(mount: &Mount, trees: &mut Trees<'_>, out: &mut Vec<MountConfig>) -> Outc
         return Err(Failure::new("id-mapped mounts are not supported"));
     }
     let destination = absolute_inside("destination", mount.destination())?;
+    if options.remount {
+        return remount(&options, &destination, out);
+    }
     let kind = mount.typ().as_deref().unwrap_or_default();
     if options.bind.is_some() || kind == "bind" {
         return bind(mount, &options, destination, trees, out);
@@ -104,6 +107,17 @@ fn one(mount: &Mount, trees: &mut Trees<'_>, out: &mut Vec<MountConfig>) -> Outc
         flags: options.flags,
         data: options.data,
     });
+    Ok(())
+}
+
+/// Other flags for what the configuration has mounted there before.
+fn remount(options: &Options, destination: &[u8], out: &mut [MountConfig]) -> Outcome<()> {
+    let mut mounts = out.iter_mut().rev();
+    let mount = mounts.find(|mount| mount.destination == destination);
+    let mount = mount.ok_or_else(|| {
+        Failure::new("remount: nothing that the configuration names is mounted there")
+    })?;
+    mount.flags = options.flags;
     Ok(())
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Options {
     pub(super) exclusive: bool,
     /// Options that ask for ids to be mapped.
     pub(super) id_mapped: bool,
+    /// What is mounted there already changes.
+    pub(super) remount: bool,
 }
 
 /// MS_* as the kernel's configuration holds them.
@@ -80,6 +82,22 @@ const WITHOUT_EFFECT: &[&str] = &[
     "unbindable",
 ];
 
+/// All names that mean something, sorted.
+pub(crate) fn names() -> Vec<String> {
+    let flags = FLAGS.iter().map(|(name, ..)| *name);
+    let recursive = flags.clone().map(|name| format!("r{name}"));
+    let others = ["bind", "rbind", "remount"]
+        .into_iter()
+        .chain(WITHOUT_EFFECT.iter().copied());
+    let mut names: Vec<_> = flags
+        .chain(others)
+        .map(str::to_owned)
+        .chain(recursive)
+        .collect();
+    names.sort();
+    names
+}
+
 impl Options {
     /// Sorts the options of a mount.
     pub(super) fn parse(list: &[String]) -> Self {
@@ -95,6 +113,7 @@ impl Options {
             "bind" => self.bind = self.bind.or(Some(Bind::One)),
             "rbind" => self.bind = Some(Bind::Recursive),
             "idmap" | "ridmap" => self.id_mapped = true,
+            "remount" => self.remount = true,
             "exclusive" => self.exclusive = true,
             _ if WITHOUT_EFFECT.contains(&option) => {}
             _ if self.add_flag(option) => {}

@@ -3,14 +3,14 @@
 use oci_spec::runtime::{PosixRlimit, PosixRlimitType, Process};
 use sentry::config::ProcessConfig;
 
-use super::{absolute_inside, bytes, caps};
+use super::{absolute_inside, bytes, caps, settings};
 use crate::failure::{Failure, Outcome};
 
 /// The highest id that runc and systemd accept.
 const MAX_ID: u32 = i32::MAX.unsigned_abs();
 
 /// Checks and converts the process.
-pub(super) fn convert(process: &Process) -> Outcome<ProcessConfig> {
+pub(crate) fn convert(process: &Process) -> Outcome<ProcessConfig> {
     let args = strings("process.args", process.args().as_deref())?;
     if args.is_empty() {
         return Err(Failure::new(
@@ -34,6 +34,7 @@ pub(super) fn convert(process: &Process) -> Outcome<ProcessConfig> {
     }
     Ok(ProcessConfig {
         args,
+        program: None,
         env: strings("process.env", process.env().as_deref())?,
         cwd: absolute_inside("process.cwd", process.cwd())?,
         uid: user.uid(),
@@ -41,19 +42,16 @@ pub(super) fn convert(process: &Process) -> Outcome<ProcessConfig> {
         groups,
         umask: user.umask().map(umask).transpose()?,
         capabilities: caps::convert(process.capabilities().as_ref()),
-        rlimits: process
-            .rlimits()
-            .iter()
-            .flatten()
-            .map(rlimit)
-            .collect::<Outcome<_>>()?,
+        rlimits: rlimits(process.rlimits().as_deref().unwrap_or_default())?,
+        seccomp: None,
         no_new_privs: process.no_new_privileges().unwrap_or(false),
         terminal: process.terminal().unwrap_or(false),
+        settings: settings::convert(process)?,
     })
 }
 
 /// `process.consoleSize` as (rows, columns).
-pub(super) fn console_size(process: &Process) -> Option<(u16, u16)> {
+pub(crate) fn console_size(process: &Process) -> Option<(u16, u16)> {
     let size = process.console_size()?;
     let number = |value: u64| u16::try_from(value).ok();
     Some((number(size.height())?, number(size.width())?))
@@ -69,6 +67,18 @@ fn umask(value: u32) -> Outcome<u16> {
         .ok()
         .filter(|mask| *mask <= 0o777)
         .ok_or_else(|| Failure::new(format!("process.user.umask {value} is above 511 (0777)")))
+}
+
+fn rlimits(list: &[PosixRlimit]) -> Outcome<Vec<(u32, u64, u64)>> {
+    for (at, limit) in list.iter().enumerate() {
+        if list.iter().take(at).any(|other| other.typ() == limit.typ()) {
+            return Err(Failure::new(format!(
+                "process.rlimits: {} is given twice",
+                limit.typ()
+            )));
+        }
+    }
+    list.iter().map(rlimit).collect()
 }
 
 /// As (number, soft, hard).

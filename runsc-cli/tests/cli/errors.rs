@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use crate::sandbox::{Caller, runsk};
 
 /// A directory that goes away.
-struct Dir(PathBuf);
+pub(crate) struct Dir(pub(crate) PathBuf);
 
 impl Dir {
     fn new(test: &str) -> Self {
@@ -22,7 +22,7 @@ impl Dir {
     }
 
     /// A bundle whose configuration is runsk's template, changed.
-    fn bundle(test: &str, change: impl FnOnce(&mut serde_json::Value)) -> Self {
+    pub(crate) fn bundle(test: &str, change: impl FnOnce(&mut serde_json::Value)) -> Self {
         let dir = Dir::new(test);
         let made = runsk(Caller::Root)
             .arg("spec")
@@ -98,7 +98,7 @@ fn arguments_that_are_wrong() {
         (
             &["--platform", "frob", "run"],
             1,
-            "'frob' for '--platform <NAME>' [possible values: auto, ptrace]",
+            "'frob' for '--platform <NAME>' [possible values: auto, systrap, ptrace]",
         ),
         (
             &["--log-format", "xml", "run"],
@@ -131,7 +131,8 @@ fn arguments_that_are_wrong() {
 
 #[test]
 fn bundles_that_are_wrong() {
-    let cases: [(&str, fn(&mut serde_json::Value), &str); 5] = [
+    type Change = fn(&mut serde_json::Value);
+    let cases: [(&str, Change, &str); 4] = [
         (
             "rootfs",
             |c| c["root"]["path"] = "none".into(),
@@ -152,11 +153,6 @@ fn bundles_that_are_wrong() {
             |c| c["process"] = 5.into(),
             "is not a configuration: invalid type",
         ),
-        (
-            "caps",
-            |c| c["process"]["capabilities"]["bounding"][0] = "CAP_FROB".into(),
-            "is not a configuration: ",
-        ),
     ];
     for (test, change, expected) in cases {
         let dir = Dir::bundle(test, change);
@@ -167,6 +163,48 @@ fn bundles_that_are_wrong() {
         assert!(line.contains(expected), "{line}");
         let left: Vec<_> = fs::read_dir(&dir.0).expect("bundle").collect();
         assert_eq!(left.len(), 2, "only config.json and rootfs");
+    }
+}
+
+#[test]
+fn programs_that_cannot_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let cases: [(&str, &[u8], u32, &str); 5] = [
+        ("garbage", b"\x7fELFgarbage", 0o755, "exec format error"),
+        ("text", b"no program\n", 0o755, "exec format error"),
+        (
+            "script",
+            b"#!/nonexistent\n",
+            0o755,
+            "no such file or directory",
+        ),
+        ("data", b"\x7fELF", 0o644, "permission denied"),
+        ("missing", b"", 0, "no such file or directory"),
+    ];
+    for (name, contents, mode, reason) in cases {
+        let dir = Dir::bundle(name, |c| {
+            c["process"]["terminal"] = false.into();
+            c["process"]["args"] = serde_json::json!([format!("/{name}")]);
+        });
+        let program = dir.0.join("rootfs").join(name);
+        if mode != 0 {
+            fs::write(&program, contents).expect("program");
+            fs::set_permissions(&program, fs::Permissions::from_mode(mode)).expect("mode");
+        }
+        let log = dir.path("log");
+        let output = output(
+            runsk(Caller::Root)
+                .args(["--log", &log, "run", "-b"])
+                .arg(&dir.0),
+        );
+        let line = complaint(&output);
+        assert_eq!(line, format!("exec: \"/{name}\": {reason}"));
+        assert_eq!(output.status.code(), Some(1));
+        let logged = fs::read_to_string(&log).expect("log");
+        assert!(
+            logged.lines().last().is_some_and(|l| l.contains(reason)),
+            "{logged}"
+        );
     }
 }
 

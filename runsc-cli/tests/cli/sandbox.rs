@@ -109,7 +109,7 @@ pub(crate) fn gone(pid: i32) {
     });
 }
 
-fn locked_child(parent: u32, name: &str) -> Option<i32> {
+pub(crate) fn locked_child(parent: u32, name: &str) -> Option<i32> {
     let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
     let is_ours = |pid: &&str| {
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline"));
@@ -121,7 +121,7 @@ fn locked_child(parent: u32, name: &str) -> Option<i32> {
     pid.parse().ok()
 }
 
-fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(value) = what() {

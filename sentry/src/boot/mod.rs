@@ -4,8 +4,11 @@
 //! program are looked up by it, with the rights of the kernel, before it takes on its
 //! own. Like the first process of a pid name space, it takes all others with it.
 
+mod devices;
+mod exec;
 mod first;
 mod mounts;
+mod process;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -20,9 +23,12 @@ use crate::config::Config;
 use crate::fs::gofer::WriteBack;
 use crate::kernel::Kernel;
 use crate::signal::{Signal, Source};
+use crate::sync::{Level, Mutex};
 use crate::task::{ExitStatus, ThreadGroup};
 use crate::tty::{Console, HostTerminal};
 use crate::wait::{Ready, Wake};
+
+pub use exec::Execed;
 
 /// What a sandbox is made of.
 pub struct Boot {
@@ -43,8 +49,9 @@ pub struct Boot {
 pub enum Stdio {
     /// Descriptors of the host, as they are.
     Host(Vec<OwnedFd>),
-    /// A controlling terminal of the sandbox's own, /dev/pts/0, behind one of the host.
-    Terminal(HostTerminal),
+    /// A controlling terminal of the sandbox's own behind one of the host, and descriptors
+    /// of the host from 3 on.
+    Terminal(HostTerminal, Vec<OwnedFd>),
 }
 
 /// Why a sandbox could not start. The texts are for the user.
@@ -65,6 +72,24 @@ pub enum BootError {
     Mask {
         /// Where.
         path: String,
+        /// Why.
+        errno: Errno,
+    },
+    /// A device node.
+    #[error("making the device {path:?}: {errno}")]
+    Device {
+        /// Where.
+        path: String,
+        /// Why.
+        errno: Errno,
+    },
+    /// A setting of the kernel.
+    #[error("sysctl {name:?} cannot be set to {value:?}: {errno}")]
+    Sysctl {
+        /// Which.
+        name: String,
+        /// To what.
+        value: String,
         /// Why.
         errno: Errno,
     },
@@ -103,6 +128,8 @@ pub struct Sandbox {
     write_back: WriteBack,
     console: Option<Console>,
     ended: Receiver<()>,
+    /// Lets the first process run its program, once.
+    gate: Mutex<Option<Sender<()>>>,
     _registrations: [crate::wait::Registration; 2],
 }
 
@@ -112,20 +139,25 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Starts a sandbox and waits for its end.
 pub fn run(boot: Boot) -> Result<ExitStatus, BootError> {
-    start(boot)?.wait()
+    let sandbox = create(boot)?;
+    sandbox.start();
+    sandbox.wait()
 }
 
-/// Starts a sandbox; returns once the first process is about to run its program.
-pub fn start(boot: Boot) -> Result<Sandbox, BootError> {
+/// Makes a sandbox; returns once the first process is ready to run its program, which it
+/// does after [`Sandbox::start`].
+pub fn create(boot: Boot) -> Result<Sandbox, BootError> {
     platform::host::allocator::share_one_heap();
     let kernel = Kernel::new(boot.config, boot.platform, boot.memory);
     let write_back = WriteBack::default();
     let (report, reported) = bounded(1);
+    let (gate, opened) = bounded(1);
     let first = first::First {
         kernel: kernel.clone(),
         gofer: boot.gofer,
         write_back: write_back.clone(),
         stdio: boot.stdio,
+        gate: opened,
     };
     first.spawn(report)?;
     let host = |errno| BootError::Host {
@@ -146,6 +178,7 @@ pub fn start(boot: Boot) -> Result<Sandbox, BootError> {
         write_back,
         console,
         ended,
+        gate: Mutex::new(Level::Leaf, Some(gate)),
         _registrations: registrations,
     })
 }
@@ -167,6 +200,18 @@ impl Sandbox {
         &self.kernel
     }
 
+    /// Lets the first process run its program; false if it does already.
+    pub fn start(&self) -> bool {
+        let gate = self.gate.lock().take();
+        gate.is_some_and(|gate| gate.send(()).is_ok())
+    }
+
+    /// True until [`Self::start`].
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.gate.lock().is_some()
+    }
+
     /// Sends a signal from outside to the first process.
     pub fn signal(&self, signal: Signal) {
         let info = Siginfo::kill(signal.raw(), SI_USER, 0, 0);
@@ -174,6 +219,21 @@ impl Sandbox {
         let _ = self
             .kernel
             .signal_process(&self.first, &info, Source::Outside);
+        if signal == Signal::KILL {
+            // It ends where it waits.
+            self.start();
+        }
+    }
+
+    /// Sends a signal from outside to every process.
+    pub fn signal_all(&self, signal: Signal) {
+        for group in self.kernel.pids.groups() {
+            if group.pid != self.first.pid {
+                let info = Siginfo::kill(signal.raw(), SI_USER, 0, 0);
+                let _ = self.kernel.signal_process(&group, &info, Source::Outside);
+            }
+        }
+        self.signal(signal);
     }
 
     /// Waits until the first process has ended and all others with it; writes back what

@@ -6,7 +6,7 @@ use gofer::TreeId;
 use syscalls::errno::{EEXIST, EINVAL, ENODEV, ENOENT, ENOTDIR};
 use syscalls::{Errno, Fd};
 
-use super::BootError;
+use super::{BootError, devices};
 use crate::config::{MountConfig, MountSource, RootConfig};
 use crate::fs::gofer::{self as host_tree, Sharing, WriteBack};
 use crate::fs::{dev, overlay, tmpfs};
@@ -49,7 +49,7 @@ impl Trees<'_> {
         let root = self.tree(config.tree, Sharing::Exclusive, config.overlay, "root");
         let root = root.map_err(|errno| failed("the root file system", b"/", errno))?;
         let mount = Mount::new(Dentry::root(root), MountFlags::RELATIME);
-        Ok(MountNamespace::new(mount))
+        Ok(MountNamespace::first(mount))
     }
 
     fn instance(&self, mount: &MountConfig) -> Result<InodeRef, Errno> {
@@ -70,6 +70,8 @@ impl Trees<'_> {
             MountSource::Kernel { kind } => {
                 let request = MountRequest {
                     kernel: self.kernel,
+                    ipc: &self.kernel.ipc,
+                    pids: self.kernel.pids.first(),
                     source: kind,
                     data: &mount.data.join(","),
                 };
@@ -115,6 +117,7 @@ pub(super) fn mount_all(task: &Current, trees: &Trees<'_>) -> Result<(), BootErr
             Err(errno) => return Err(failed(kind_of(mount), &mount.destination, errno)),
         }
     }
+    devices::make_all(task, &config.devices)?;
     // As runc does; what is wrong with the directory is told when the process enters it.
     let _ = make_place(task, &config.process.cwd, true);
     let protect = |path: &[u8], result: Result<(), Errno>| match result {
@@ -161,15 +164,7 @@ fn make_place(task: &Current, path: &[u8], directory: bool) -> Result<Location, 
         Err(ENOENT) => {}
         found => return found,
     }
-    let mut at = 0;
-    while let Some(next) = path.iter().skip(at + 1).position(|&b| b == b'/') {
-        at += 1 + next;
-        let parent = path.get(..at).ok_or(EINVAL)?;
-        match task.make_node(Fd::CWD, parent, NewNode::Directory, Mode::from_raw(0o755)) {
-            Ok(_) | Err(EEXIST) => {}
-            Err(error) => return Err(error),
-        }
-    }
+    make_parents(task, path)?;
     let (node, mode) = if directory {
         (NewNode::Directory, 0o755)
     } else {
@@ -179,6 +174,20 @@ fn make_place(task: &Current, path: &[u8], directory: bool) -> Result<Location, 
         Ok(_) | Err(EEXIST) => task.walk(path, Walking::FOLLOW),
         Err(error) => Err(error),
     }
+}
+
+/// Makes the directories above a place that do not exist.
+pub(super) fn make_parents(task: &Current, path: &[u8]) -> Result<(), Errno> {
+    let mut at = 0;
+    while let Some(next) = path.iter().skip(at + 1).position(|&b| b == b'/') {
+        at += 1 + next;
+        let parent = path.get(..at).ok_or(EINVAL)?;
+        match task.make_node(Fd::CWD, parent, NewNode::Directory, Mode::from_raw(0o755)) {
+            Ok(_) | Err(EEXIST) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Shows the terminal at `path` as /dev/console too.

@@ -1,8 +1,10 @@
 //! The descriptor of an epoll.
 
 use std::any::Any;
+use std::borrow::Cow;
 
 use super::Epoll;
+use crate::task::PidNamespace;
 use crate::vfs::FileOps;
 use crate::wait::{Ready, WaitQueue};
 
@@ -27,11 +29,11 @@ impl FileOps for EpollFile {
         }
     }
 
-    fn wait_queue(&self) -> Option<&WaitQueue> {
-        Some(self.0.queue())
+    fn wait_queue(&self) -> Option<Cow<'_, WaitQueue>> {
+        Some(Cow::Borrowed(self.0.queue()))
     }
 
-    fn fd_info(&self) -> String {
+    fn fd_info(&self, _: &PidNamespace) -> String {
         self.0.describe()
     }
 

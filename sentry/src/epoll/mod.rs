@@ -22,8 +22,8 @@ use crate::wait::{Ready, WaitQueue};
 
 pub use file::EpollFile;
 
-/// The deepest nesting of epolls, as Linux's EP_MAX_NESTS.
-const MAX_NESTING: usize = 5;
+/// The deepest nesting of epolls below another, as Linux's EP_MAX_NESTS.
+const MAX_NESTING: usize = 4;
 
 /// Descriptor number and description: the same number may come to mean another file.
 type Key = (Fd, usize);
@@ -98,7 +98,7 @@ impl Epoll {
             }
             items.insert(key(fd, file), item.clone());
         }
-        item.register(queue);
+        item.register(&queue);
         self.look(&item, file);
         Ok(())
     }
@@ -117,7 +117,7 @@ impl Epoll {
         }
         item.set_want(want);
         if let Some(queue) = file.ops.wait_queue() {
-            item.register(queue);
+            item.register(&queue);
         }
         self.look(&item, file);
         Ok(())
@@ -141,7 +141,12 @@ impl Epoll {
     pub fn take(&self, max: usize) -> Vec<EpollEvent> {
         let mut events = Vec::new();
         let mut again = Vec::new();
-        while events.len() < max {
+        // What becomes ready again meanwhile is for the next call: no file is told twice.
+        let listed = self.ready.items.lock().len();
+        for _ in 0..listed {
+            if events.len() >= max {
+                break;
+            }
             let Some(item) = self.ready.pop() else { break };
             let Some(file) = item.file() else { continue };
             let Some(ready) = item.ready_now(&file) else {

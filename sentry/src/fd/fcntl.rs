@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use syscalls::abi::fs::{
-    F_ADD_SEALS, F_DUPFD, F_DUPFD_CLOEXEC, F_DUPFD_QUERY, F_GET_SEALS, F_GETFD, F_GETFL,
-    F_GETLEASE, F_GETLK, F_GETOWN, F_GETOWN_EX, F_GETPIPE_SZ, F_GETSIG, F_OFD_GETLK, F_OFD_SETLK,
-    F_OFD_SETLKW, F_OWNER_PGRP, F_OWNER_PID, F_OWNER_TID, F_SETFD, F_SETFL, F_SETLEASE, F_SETLK,
-    F_SETLKW, F_SETOWN, F_SETOWN_EX, F_SETPIPE_SZ, F_SETSIG, F_UNLCK, FD_CLOEXEC,
+    DN_MULTISHOT, F_ADD_SEALS, F_DUPFD, F_DUPFD_CLOEXEC, F_DUPFD_QUERY, F_GET_SEALS, F_GETFD,
+    F_GETFL, F_GETLEASE, F_GETLK, F_GETOWN, F_GETOWN_EX, F_GETPIPE_SZ, F_GETSIG, F_NOTIFY,
+    F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_OWNER_PGRP, F_OWNER_PID, F_OWNER_TID, F_SETFD,
+    F_SETFL, F_SETLEASE, F_SETLK, F_SETLKW, F_SETOWN, F_SETOWN_EX, F_SETPIPE_SZ, F_SETSIG, F_UNLCK,
+    FD_CLOEXEC,
 };
 use syscalls::errno::{EAGAIN, EBADF, EINVAL, EPERM, ESRCH};
 use syscalls::{Arg, Errno, Fd, Run, SysResult, UserAddr, call};
@@ -97,6 +98,8 @@ fn simple(task: &Current, fd: Fd, entry: &FdEntry, command: u32, arg: u64) -> Re
         }
         F_ADD_SEALS => seals::add(file, u32::decode(arg)?),
         F_GET_SEALS => seals::get(file),
+        // Takes back what was asked for: nothing. Watching, by signals, is not served.
+        F_NOTIFY if u32::try_from(arg) == Ok(DN_MULTISHOT) || arg == 0 => Ok(0),
         F_GETLEASE => Ok(u64::try_from(F_UNLCK).unwrap_or_default()),
         F_SETLEASE if i16::try_from(arg) == Ok(F_UNLCK) => Err(EAGAIN),
         _ => Err(EINVAL.why("fcntl command")),
@@ -147,15 +150,12 @@ fn owner(task: &Current, file: &Arc<File>, command: u32, arg: u64) -> Result<u64
             }
             let kind = if raw < 0 { F_OWNER_PGRP } else { F_OWNER_PID };
             let id = raw.abs();
-            check_owner(task, kind, id)?;
+            let id = owner_id(task, kind, id)?;
             set(SignalOwner { kind, id, ..now })
         }
         F_GETOWN => {
-            let id = if now.kind == F_OWNER_PGRP {
-                -now.id
-            } else {
-                now.id
-            };
+            let id = task.number_of(now.id);
+            let id = if now.kind == F_OWNER_PGRP { -id } else { id };
             Ok(i64::from(id).cast_unsigned())
         }
         F_SETOWN_EX => {
@@ -163,12 +163,12 @@ fn owner(task: &Current, file: &Arc<File>, command: u32, arg: u64) -> Result<u64
             if ![F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP].contains(&kind) {
                 return Err(EINVAL);
             }
-            check_owner(task, kind, id)?;
+            let id = owner_id(task, kind, id)?;
             set(SignalOwner { kind, id, ..now })
         }
         F_GETOWN_EX => {
             let at = UserAddr::new(arg).cast::<[i32; 2]>();
-            task.mem().write(at, &[now.kind, now.id])?;
+            task.mem().write(at, &[now.kind, task.number_of(now.id)])?;
             Ok(0)
         }
         F_SETSIG => {
@@ -180,14 +180,18 @@ fn owner(task: &Current, file: &Arc<File>, command: u32, arg: u64) -> Result<u64
     }
 }
 
-/// `ESRCH` for a number that nobody has. 0 means nobody.
-fn check_owner(task: &Current, kind: i32, id: i32) -> Result<(), Errno> {
+/// The kernel's number for what the task means; `ESRCH` for one that nobody has. 0 means
+/// nobody.
+fn owner_id(task: &Current, kind: i32, id: i32) -> Result<i32, Errno> {
+    if id == 0 {
+        return Ok(0);
+    }
     let pids = &task.kernel.pids;
+    let id = task.resolve(id).ok_or(ESRCH)?;
     let exists = match kind {
-        _ if id == 0 => true,
         F_OWNER_TID => pids.task(id).is_some(),
         F_OWNER_PID => pids.group(id).is_some() || pids.task(id).is_some(),
         _ => pids.groups().iter().any(|group| group.pgid() == id),
     };
-    if exists { Ok(()) } else { Err(ESRCH) }
+    if exists { Ok(id) } else { Err(ESRCH) }
 }

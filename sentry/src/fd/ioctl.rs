@@ -34,7 +34,7 @@ fn set_flag(
 /// Bytes from the position to the end.
 fn left(file: &File) -> Result<i32, Errno> {
     let size = file.inode().attr()?.size;
-    let left = size.saturating_sub(*file.offset.lock());
+    let left = size.saturating_sub(file.position()?);
     Ok(i32::try_from(left).unwrap_or(i32::MAX))
 }
 

@@ -29,7 +29,7 @@ fn whence(raw: i16) -> Result<u32, Errno> {
 fn extent(file: &File, lock: &Flock) -> Result<Extent, Errno> {
     let base = match whence(lock.whence)? {
         SEEK_SET => 0,
-        SEEK_CUR => *file.offset.lock(),
+        SEEK_CUR => file.position()?,
         SEEK_END => file.inode().attr()?.size,
         _ => return Err(EINVAL),
     };
@@ -104,7 +104,11 @@ pub(super) fn get(
             } else {
                 i64::try_from(len).map_err(|_| EOVERFLOW)?
             };
-            lock.pid = held.pid;
+            lock.pid = if held.pid > 0 {
+                task.number_of(held.pid)
+            } else {
+                held.pid
+            };
         }
     }
     task.mem().write(at, &lock)?;

@@ -146,7 +146,7 @@ impl FdTable {
             return Ok(());
         }
         locks::release_records(file.inode(), self.lock_owner());
-        file.ops.flush(&file)
+        file.ops.flush(&file, self.lock_owner())
     }
 
     /// close(2); `EBADF`, and what the file says.

@@ -5,6 +5,7 @@ pub mod dev;
 pub mod devpts;
 pub mod gofer;
 pub mod host;
+pub mod mqueue;
 pub mod overlay;
 pub mod page_cache;
 pub mod proc;

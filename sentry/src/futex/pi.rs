@@ -17,7 +17,7 @@ const OWNER_DIED: u32 = 0x4000_0000;
 const TID: u32 = 0x3fff_ffff;
 
 fn own_tid(task: &Current) -> u32 {
-    u32::try_from(task.tid()).unwrap_or(0) & TID
+    u32::try_from(task.own_tid()).unwrap_or(0) & TID
 }
 
 /// Takes the lock if nobody owns it; the word as found otherwise.
@@ -52,7 +52,7 @@ pub(super) fn lock(
             Err(now) => now,
         };
         let owner = i32::try_from(now & TID).unwrap_or(0);
-        if task.kernel.pids.task(owner).is_none() {
+        if task.find_task(owner).is_none() {
             return Err(ESRCH.into());
         }
         let marked = now | WAITERS;

@@ -39,7 +39,7 @@ fn enqueue(task: &Current, word: &FutexWaiter) -> Result<Arc<Waiter>, Errno> {
 /// Takes all out; the last that had been woken counts.
 fn dequeue(table: &FutexTable, waiters: &[Arc<Waiter>]) -> Option<usize> {
     let woken = |(at, waiter): (usize, &Arc<Waiter>)| (!table.dequeue(waiter)).then_some(at);
-    waiters.iter().enumerate().filter_map(woken).last()
+    waiters.iter().enumerate().filter_map(woken).next_back()
 }
 
 impl Run<Current> for call::FutexWaitv {

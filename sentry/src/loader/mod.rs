@@ -14,6 +14,7 @@ mod vdso;
 
 use std::sync::Arc;
 
+use platform::Prot;
 use syscalls::errno::{EIO, ELIBBAD, ELOOP, ENOENT, ENOEXEC};
 use syscalls::{Errno, PAGE_SIZE};
 
@@ -27,6 +28,9 @@ use segments::{Loaded, Role};
 use stack::Start;
 
 pub(crate) use vdso::Vdso;
+
+/// Opens the file at a path for execution.
+pub type Opener<'a> = dyn Fn(&[u8]) -> Result<Arc<File>, Errno> + 'a;
 
 /// What to load.
 pub struct Program<'a> {
@@ -47,7 +51,7 @@ pub struct Program<'a> {
     pub limits: Limits,
     /// Opens an interpreter's path for execution, as [`Program::file`] was opened:
     /// relative to the working directory; the error is execve's.
-    pub open: &'a dyn Fn(&[u8]) -> Result<Arc<File>, Errno>,
+    pub open: &'a Opener<'a>,
     /// Whom the program will run as. Asked once, for the file that decides: the binary
     /// after all `#!` lines.
     pub identity: &'a dyn Fn(&Arc<File>) -> Identity,
@@ -101,15 +105,19 @@ pub fn load(kernel: &Kernel, program: Program<'_>) -> Result<Image, Errno> {
         Role::Interpreter
     };
     let loaded = segments::map(&mm, &found.file, &elf, role)?;
+    segments::bring_in(&mm, &elf, &loaded);
     let mut entry = loaded.entry;
     let mut base = 0;
     if let Some((file, elf)) = &interpreter {
         let loaded = segments::map(&mm, file, elf, Role::Interpreter)?;
+        segments::bring_in(&mm, elf, &loaded);
         entry = loaded.entry;
         base = loaded.bias;
     }
     set_layout(&mm, &loaded, &elf, role);
     let vdso = kernel.vdso()?.map(&mm)?;
+    // Its data lie before it. What cannot be had now is left to a fault.
+    let _ = mm.populate_for((vdso - PAGE_SIZE, vdso + PAGE_SIZE), Prot::READ);
     let start = Start {
         argv: &found.argv,
         envp: &found.envp,
@@ -175,10 +183,7 @@ fn resolve_scripts(program: Program<'_>) -> Result<Found, Errno> {
 }
 
 /// Opens and reads what PT_INTERP names.
-fn interpreter(
-    elf: &Elf,
-    open: &dyn Fn(&[u8]) -> Result<Arc<File>, Errno>,
-) -> Result<Option<(Arc<File>, Elf)>, Errno> {
+fn interpreter(elf: &Elf, open: &Opener) -> Result<Option<(Arc<File>, Elf)>, Errno> {
     let Some(path) = &elf.interpreter else {
         return Ok(None);
     };

@@ -87,7 +87,10 @@ mod tests {
         head
     }
 
-    fn parsed(text: &[u8]) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, Errno> {
+    /// Interpreter and argument.
+    type Line = (Vec<u8>, Option<Vec<u8>>);
+
+    fn parsed(text: &[u8]) -> Result<Option<Line>, Errno> {
         let script = parse(&head(text))?;
         Ok(script.map(
             |Script {
@@ -97,7 +100,7 @@ mod tests {
         ))
     }
 
-    fn script(interpreter: &str, argument: Option<&str>) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
+    fn script(interpreter: &str, argument: Option<&str>) -> Option<Line> {
         Some((interpreter.into(), argument.map(Into::into)))
     }
 

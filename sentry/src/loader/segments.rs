@@ -82,6 +82,33 @@ pub(super) fn map(mm: &Mm, file: &Arc<File>, elf: &Elf, role: Role) -> Result<Lo
     Ok(loaded)
 }
 
+/// The most of a segment that can be written, and of its zeros, that is made ready, bytes.
+const READY: u64 = 64 << 10;
+
+/// Brings in what the first instructions will touch: each fault would cost more than all of
+/// this together, which is one command to the platform. What cannot be had now is left to
+/// faults.
+pub(super) fn bring_in(mm: &Mm, elf: &Elf, loaded: &Loaded) {
+    for segment in &elf.segments {
+        let start = segment.addr.wrapping_add(loaded.bias);
+        let end = start.wrapping_add(segment.memory_size);
+        let (low, high, access) = if segment.prot.contains(Prot::WRITE) {
+            (start, end.min(start.saturating_add(READY)), Prot::WRITE)
+        } else if (start..end).contains(&loaded.entry) {
+            (loaded.entry, loaded.entry + 1, Prot::EXEC)
+        } else {
+            (start, start.saturating_add(1).min(end), Prot::READ)
+        };
+        let low = low & !(PAGE_SIZE - 1);
+        let Some(high) = high.checked_next_multiple_of(PAGE_SIZE) else {
+            continue;
+        };
+        if low < high {
+            let _ = mm.populate_for((low, high), access);
+        }
+    }
+}
+
 /// What to add to the addresses of `elf`.
 fn bias(mm: &Mm, elf: &Elf, role: Role) -> Result<u64, Errno> {
     if elf.kind == Kind::Fixed {

@@ -4,6 +4,7 @@
 use platform::{MapOp, Pages, Prot};
 use syscalls::UserAddr;
 
+use super::resident::Resident;
 use super::vma::Vma;
 
 /// Collects one call's changes. The pages and mappings in it are dropped after the
@@ -98,9 +99,18 @@ pub(super) struct ProtectWalk {
 }
 
 impl ProtectWalk {
-    /// The next mapped run, what the platform was told of it and what it is to be told.
-    pub(super) fn run(&mut self, change: &mut Change, at: u64, len: u64, told: Prot, rights: Prot) {
-        if self.open == Some(rights) {
+    /// The next run, at `at`, which is to have `rights` from now on. Nothing is done for one
+    /// that the platform was never told of.
+    pub(super) fn run(&mut self, change: &mut Change, at: u64, run: &mut Resident, rights: Prot) {
+        let (len, Some(told)) = (run.len(), run.told) else {
+            return;
+        };
+        run.told = Some(rights);
+        if told.is_empty() && !rights.is_empty() {
+            // The platform does not keep what nobody may touch.
+            self.open = None;
+            change.map(at, len, run.offset(0), rights);
+        } else if self.open == Some(rights) {
             // Between the runs nothing is mapped, so one operation does for all.
             if told != rights {
                 change.extend_protect(at, len, rights, |_| true);

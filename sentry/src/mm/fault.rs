@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use platform::memfile::Fill;
-use platform::{Pages, Prot};
+use platform::{MapOp, Pages, Prot};
 use syscalls::errno::{ENOMEM, Errno};
 use syscalls::{PAGE_SIZE, UserAddr};
 
@@ -18,11 +18,38 @@ use super::resident::{Kind, Resident};
 use super::state::State;
 use super::vma::{Vma, VmaFlags};
 use super::{BadAccess, Mappable, Mm};
+use crate::vfs::File;
 
-/// A fault brings in its neighbourhood: this many bytes, aligned.
-const AROUND: u64 = 64 << 10;
-/// Mappings up to this size are brought in whole.
-const SMALL: u64 = 128 << 10;
+/// A fault brings in its neighbourhood.
+#[derive(Clone, Copy)]
+struct Reach {
+    /// Bytes, aligned.
+    around: u64,
+    /// Mappings up to this size are brought in whole.
+    small: u64,
+}
+
+/// In anonymous memory, every page of which has to be filled.
+const ANONYMOUS: Reach = Reach {
+    around: 64 << 10,
+    small: 128 << 10,
+};
+/// In files: a page that is cached costs a twentieth of a fault, and those that are not are
+/// read with one request.
+const FILE: Reach = Reach {
+    around: 256 << 10,
+    small: 512 << 10,
+};
+/// In programs and libraries, as far as they are cached: mapped for the host to fill in, so
+/// the rest of a library costs no fault of ours.
+const CODE: Reach = Reach {
+    around: 2 << 20,
+    small: 4 << 20,
+};
+/// Steps in which what is not cached is passed over, bytes.
+const CODE_STEP: u64 = 64 << 10;
+/// What a stack grows by: this many bytes, aligned.
+const STACK_STEP: u64 = 64 << 10;
 /// The most that is filled at once for a program that goes through memory in order, pages.
 const STREAK_MAX: u64 = 256;
 /// A copy on write takes along its neighbours: this many bytes, aligned.
@@ -78,32 +105,42 @@ pub(super) fn permits(have: Prot, access: Prot) -> bool {
 }
 
 /// Pages of a file that a fault needs.
-struct Wanted {
+pub(super) struct Wanted {
     /// The page that must be had, as an address, and its number in the source.
     at: u64,
     index: u64,
     /// What may be brought in along with it.
     low: u64,
     high: u64,
+    /// What may come along too if it costs nothing.
+    far: (u64, u64),
     source: Arc<dyn Mappable>,
+    /// The open file behind it, where there is one.
+    file: Option<Arc<File>>,
     /// Written through a shared mapping.
     write: bool,
     generation: u64,
 }
 
 impl Wanted {
+    /// Without what is there already.
+    pub(super) fn clipped(mut self, state: &State) -> Self {
+        let gap_end = state.resident.next_start(self.at).unwrap_or(u64::MAX);
+        let gap_start = state.resident.last_end(self.at).unwrap_or(0);
+        self.high = self.high.min(gap_end);
+        self.low = self.low.max(gap_start);
+        self.far = (self.far.0.max(gap_start), self.far.1.min(gap_end));
+        self
+    }
+
     /// Asks the source; without any lock. Runs with their addresses; the first page
     /// asked for is among them.
-    fn fetch(&self) -> Result<Vec<(u64, Pages)>, FaultError> {
+    pub(super) fn fetch(&self) -> Result<Vec<(u64, Pages)>, FaultError> {
         let mut runs = Vec::new();
         let mut addr = if self.write { self.at } else { self.low };
         while addr < self.high {
-            // The index of `low` cannot be negative: it is inside the same mapping.
-            let index = self.index + addr / PAGE_SIZE - self.at / PAGE_SIZE;
-            match self
-                .source
-                .pages(index, (self.high - addr) / PAGE_SIZE, self.write)
-            {
+            let max = (self.high - addr) / PAGE_SIZE;
+            match self.source.pages(self.index_of(addr), max, self.write) {
                 Ok(pages) => {
                     let len = pages.count() * PAGE_SIZE;
                     runs.push((addr, pages));
@@ -114,27 +151,83 @@ impl Wanted {
                 Err(_) => break,
             }
         }
+        if self.write
+            && let Some(file) = &self.file
+        {
+            file.inode().written_through_mapping();
+        }
+        self.fetch_cached(&mut runs, self.far.0, self.low);
+        self.fetch_cached(&mut runs, self.high, self.far.1);
         Ok(runs)
+    }
+
+    /// The page of the source that is mapped at `addr`, in the same mapping.
+    fn index_of(&self, addr: u64) -> u64 {
+        self.index + addr / PAGE_SIZE - self.at / PAGE_SIZE
+    }
+
+    /// Adds what the source has in memory.
+    fn fetch_cached(&self, runs: &mut Vec<(u64, Pages)>, start: u64, end: u64) {
+        let mut addr = start;
+        while addr < end {
+            let index = self.index_of(addr);
+            if !self.source.is_resident(index) {
+                addr = (addr + CODE_STEP) & !(CODE_STEP - 1);
+                continue;
+            }
+            let Ok(pages) = self.source.pages(index, (end - addr) / PAGE_SIZE, false) else {
+                return;
+            };
+            let len = pages.count() * PAGE_SIZE;
+            runs.push((addr, pages));
+            addr += len;
+        }
+    }
+
+    /// Leaves it to the host to fill in what nobody asked for.
+    fn be_lazy(&self, change: &mut Change) {
+        for op in &mut change.ops {
+            if let MapOp::Map {
+                at, len, populate, ..
+            } = op
+            {
+                let near = at.get() < self.high && self.low < at.get() + *len;
+                *populate &= near;
+            }
+        }
     }
 }
 
 /// A part of a mapping in which a fault works, copied out of it.
 #[derive(Clone, Copy)]
-struct Place {
+pub(super) struct Place {
     start: u64,
     end: u64,
     prot: Prot,
     flags: VmaFlags,
+    /// The file behind it may change: pages that nobody wrote here have to show that.
+    changing: bool,
 }
 
 impl Place {
-    fn of(vma: &Vma) -> Self {
+    pub(super) fn of(vma: &Vma) -> Self {
+        let file = vma.source().and_then(|source| source.file.as_ref());
         Place {
             start: vma.start,
             end: vma.end,
             prot: vma.prot,
             flags: vma.flags,
+            changing: file.is_some_and(|file| file.inode().attachments().has_writers()),
         }
+    }
+
+    /// What is copied together with the pages `at..end` that are about to be written.
+    fn copied_with(self, at: u64, end: u64) -> (u64, u64) {
+        if self.changing {
+            return (at, end);
+        }
+        let low = at & !(COPY_AROUND - 1);
+        (low, end.max(low.saturating_add(COPY_AROUND)))
     }
 
     fn is_shared(self) -> bool {
@@ -142,17 +235,17 @@ impl Place {
     }
 
     /// The neighbourhood of `at..end` to bring in along with it.
-    fn around(self, at: u64, end: u64, size: u64) -> (u64, u64) {
+    fn around(self, at: u64, end: u64, reach: Reach) -> (u64, u64) {
         if self.flags.contains(VmaFlags::RANDOM) {
             return (at, end);
         }
-        if self.end - self.start <= SMALL {
+        if self.end - self.start <= reach.small {
             return (self.start, self.end);
         }
-        let low = at & !(size - 1);
+        let low = at & !(reach.around - 1);
         (
             low.max(self.start),
-            end.max(low.saturating_add(size)).min(self.end),
+            end.max(low.saturating_add(reach.around)).min(self.end),
         )
     }
 }
@@ -204,7 +297,9 @@ impl Mm {
             if let Some(wanted) = wanted {
                 let runs = wanted.fetch()?;
                 self.change(|state, change| {
-                    self.install(state, change, &wanted, runs, end, access)
+                    self.install(state, change, &wanted, runs, end, access)?;
+                    wanted.be_lazy(change);
+                    Ok::<_, FaultError>(())
                 })?;
             }
         }
@@ -252,10 +347,8 @@ impl Mm {
                 None => {
                     let gap_end = state.resident.next_start(*at).unwrap_or(u64::MAX);
                     let write = access == Prot::WRITE && place.is_shared();
-                    let mut wanted = wanted(vma, *at, end.min(gap_end), write)?;
-                    wanted.high = wanted.high.min(gap_end);
-                    wanted.low = wanted.low.max(state.resident.last_end(*at).unwrap_or(0));
-                    return Ok(Some(wanted));
+                    let wanted = wanted(vma, *at, end.min(gap_end), write)?;
+                    return Ok(Some(wanted.clipped(state)));
                 }
             }
         }
@@ -263,7 +356,7 @@ impl Mm {
     }
 
     /// Zeroed pages for the gap at `at`. Returns how far it got.
-    fn fill_anonymous(
+    pub(super) fn fill_anonymous(
         &self,
         state: &mut State,
         change: &mut Change,
@@ -277,8 +370,8 @@ impl Mm {
             let high = end.max(at.saturating_add(pages * PAGE_SIZE)).min(place.end);
             (at, high, pages)
         } else {
-            let (low, high) = place.around(at, end, AROUND);
-            (low, high, AROUND / PAGE_SIZE)
+            let (low, high) = place.around(at, end, ANONYMOUS);
+            (low, high, ANONYMOUS.around / PAGE_SIZE)
         };
         let low = low.max(state.resident.last_end(at).unwrap_or(0));
         let high = high.min(state.resident.next_start(at).unwrap_or(u64::MAX));
@@ -296,7 +389,7 @@ impl Mm {
     }
 
     /// Makes pages of `run` from `at` on this process's own. Returns how far it got.
-    fn copy_on_write(
+    pub(super) fn copy_on_write(
         &self,
         state: &mut State,
         change: &mut Change,
@@ -305,11 +398,13 @@ impl Mm {
         end: u64,
         run: (u64, u64),
     ) -> Result<u64, FaultError> {
-        let low = at & !(COPY_AROUND - 1);
-        let high = end.max(low.saturating_add(COPY_AROUND));
+        let (low, high) = place.copied_with(at, end);
         let low = low.max(run.0).max(place.start);
         let high = high.min(run.1).min(place.end);
         for (start, run) in state.resident.take(low, high) {
+            if run.kind == Kind::Own {
+                state.hot.note(at);
+            }
             self.copy_run(state, change, place.prot, start, run)?;
         }
         Ok(high.min(end))
@@ -363,7 +458,7 @@ impl Mm {
     }
 
     /// New pages with the same bytes.
-    fn copied(&self, pages: &Pages) -> Result<Vec<Pages>, FaultError> {
+    pub(super) fn copied(&self, pages: &Pages) -> Result<Vec<Pages>, FaultError> {
         let copies = self.file.allocate_runs(pages.count(), Fill::Dirty)?;
         let mut from = pages.offset();
         for copy in &copies {
@@ -376,7 +471,7 @@ impl Mm {
     }
 
     /// Puts in what a file gave, if it is still wanted there. Whoever called looks again.
-    fn install(
+    pub(super) fn install(
         &self,
         state: &mut State,
         change: &mut Change,
@@ -431,8 +526,7 @@ impl Mm {
         run: (u64, Pages),
         written: (u64, u64),
     ) -> Result<(), FaultError> {
-        let low = written.0 & !(COPY_AROUND - 1);
-        let high = written.1.max(low.saturating_add(COPY_AROUND));
+        let (low, high) = place.copied_with(written.0, written.1);
         let (before, rest) = cut(Some(run), low);
         let (inside, after) = cut(rest, high);
         put_source(state, change, place.prot, before);
@@ -460,7 +554,7 @@ impl Mm {
         };
         let floor = floor.max(vma.end.saturating_sub(limits.stack & !(PAGE_SIZE - 1)));
         let (start, flags) = (vma.start, vma.flags);
-        let to = (addr & !(AROUND - 1)).max(floor);
+        let to = (addr & !(STACK_STEP - 1)).max(floor);
         let pages = |to| (start - to) / PAGE_SIZE;
         // Differs from Linux: grows by up to 64 KiB, so that fewer faults follow.
         for to in [to, addr] {
@@ -484,23 +578,30 @@ pub(super) fn fits_limit(have: u64, more: u64, limit: u64) -> bool {
 }
 
 /// What to ask the source of `vma` for, to have `at` and more up to `end`.
-fn wanted(vma: &Vma, at: u64, end: u64, write: bool) -> Result<Wanted, FaultError> {
+pub(super) fn wanted(vma: &Vma, at: u64, end: u64, write: bool) -> Result<Wanted, FaultError> {
     let source = vma.source().ok_or(FaultError::Bus)?;
     let mappable = source.registration.source().clone();
     let (low, high) = if write {
         let around = mappable.write_around().saturating_mul(PAGE_SIZE);
         (at, end.max(at.saturating_add(around)).min(vma.end))
     } else {
-        Place::of(vma).around(at, end, AROUND)
+        Place::of(vma).around(at, end, FILE)
+    };
+    let far = if vma.prot.contains(Prot::EXEC) && !write {
+        Place::of(vma).around(at, end, CODE)
+    } else {
+        (low, high)
     };
     Ok(Wanted {
         at,
+        far,
         index: vma.index_of(source, at),
         low,
         high,
         write,
         generation: mappable.mappings().generation(),
         source: mappable,
+        file: source.file.clone(),
     })
 }
 
@@ -514,7 +615,7 @@ fn tell(
     end: u64,
     run: (u64, u64),
 ) -> u64 {
-    let (low, high) = place.around(at, end, AROUND);
+    let (low, high) = place.around(at, end, FILE);
     let (low, high) = (low.max(run.0), high.min(run.1));
     for (start, run) in state.resident.take(low, high) {
         retell(state, change, place.prot, start, run);
@@ -533,10 +634,10 @@ pub(super) fn retell(
     let rights = run.rights(prot);
     match run.told {
         Some(told) if told == rights => {}
-        Some(_) => change.protect(start, run.len(), rights),
-        // What nobody may touch need not be mapped.
-        None if rights.is_empty() => {}
-        None => change.map(start, run.len(), run.offset(0), rights),
+        Some(told) if !told.is_empty() => change.protect(start, run.len(), rights),
+        // What nobody may touch is not mapped.
+        _ if rights.is_empty() => {}
+        _ => change.map(start, run.len(), run.offset(0), rights),
     }
     if run.told.is_some() || !rights.is_empty() {
         run.told = Some(rights);
@@ -545,7 +646,7 @@ pub(super) fn retell(
 }
 
 /// Puts in new pages of this process's own, from `at` on. Returns their end.
-fn put_own(
+pub(super) fn put_own(
     state: &mut State,
     change: &mut Change,
     mut at: u64,

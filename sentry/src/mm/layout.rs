@@ -120,7 +120,7 @@ impl State {
     }
 
     /// The highest free range of `len` bytes inside `low..high`.
-    fn free_below(&self, len: u64, low: u64, high: u64) -> Option<u64> {
+    pub(super) fn free_below(&self, len: u64, low: u64, high: u64) -> Option<u64> {
         let mut top = self
             .vmas
             .first_above(high)

@@ -230,6 +230,8 @@ impl Mm {
 
     /// The mappings in `start..end` and the access that fills them for good.
     pub(super) fn to_populate(&self, start: u64, end: u64) -> Vec<(u64, u64, Prot)> {
+        // Lengths are the program's: pages are filled whole.
+        let (start, end) = (start & !(PAGE_SIZE - 1), page_up(end).unwrap_or(end));
         let state = self.state.read();
         let part = |vma: &Vma| {
             let access = if vma.prot.contains(Prot::WRITE) && !vma.is_shared() {

@@ -30,6 +30,14 @@ pub trait Mappable: Send + Sync {
         Err(EOPNOTSUPP)
     }
 
+    /// Bytes of a System V segment, which shmdt(2) unmaps whole; `None` for all else.
+    fn segment_size(&self) -> Option<u64> {
+        None
+    }
+
+    /// A mapping of it has ended. Called under locks of the memory: for notes only.
+    fn unmapped(&self) {}
+
     /// Whether page `index` is in memory, mincore(2).
     fn is_resident(&self, index: u64) -> bool {
         let _ = index;

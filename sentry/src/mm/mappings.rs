@@ -65,6 +65,12 @@ impl Mappings {
         !self.mms.lock().is_empty()
     }
 
+    /// Mappings in all.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.mms.lock().values().map(|entry| entry.count).sum()
+    }
+
     /// True if there is a shared mapping that is, or may become, writable: files under
     /// such a mapping cannot be sealed against writing (memfd_create(2)).
     #[must_use]

@@ -12,6 +12,7 @@ pub(crate) type Table = BTreeMap<u64, (u64, Prot)>;
 pub(crate) struct MockSpace {
     pub(crate) table: Mutex<Table>,
     pub(crate) calls: Mutex<u32>,
+    kept: Mutex<Vec<Box<dyn Send>>>,
 }
 
 impl MockSpace {
@@ -19,6 +20,7 @@ impl MockSpace {
         Arc::new(MockSpace {
             table: Mutex::new(table),
             calls: Mutex::new(0),
+            kept: Mutex::default(),
         })
     }
 }
@@ -40,6 +42,7 @@ impl AddressSpace for MockSpace {
                     for page in pages(at, len) {
                         table.insert(page, (offset + page - at.get(), prot));
                     }
+                    table.retain(|_, (_, prot)| !prot.is_empty());
                 }
                 MapOp::Unmap { at, len } => {
                     table.retain(|page, _| *page < at.get() || *page >= at.get() + len);
@@ -48,6 +51,7 @@ impl AddressSpace for MockSpace {
                     for (_, entry) in table.range_mut(at.get()..at.get() + len) {
                         entry.1 = prot;
                     }
+                    table.retain(|_, (_, prot)| !prot.is_empty());
                 }
             }
         }
@@ -56,6 +60,10 @@ impl AddressSpace for MockSpace {
 
     fn fork(&self) -> Result<Arc<dyn AddressSpace>, Error> {
         Ok(MockSpace::new(self.table.lock().unwrap().clone()))
+    }
+
+    fn retire(&self, keep: Box<dyn Send>) {
+        self.kept.lock().unwrap().push(keep);
     }
 
     fn as_any(&self) -> &dyn std::any::Any {
@@ -78,6 +86,8 @@ impl Platform for MockPlatform {
     fn new_address_space(&self) -> Result<Arc<dyn AddressSpace>, Error> {
         Ok(MockSpace::new(Table::new()))
     }
+
+    fn settle(&self) {}
 
     fn new_context(&self) -> Result<Box<dyn Context>, Error> {
         Err(Error::Died)

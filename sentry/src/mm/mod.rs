@@ -8,8 +8,11 @@ mod advise;
 mod brk;
 mod calls;
 mod change;
+mod detach;
 mod fault;
+mod force;
 mod fork;
+mod hot;
 pub(crate) mod layout;
 mod limits;
 mod lock;
@@ -18,9 +21,11 @@ mod mappable;
 mod mappings;
 #[cfg(test)]
 pub(crate) mod mock;
+mod nowhere;
 mod protect;
 mod remap;
 mod resident;
+mod rewrite;
 mod source_changes;
 mod state;
 mod stats;
@@ -30,6 +35,7 @@ mod user;
 mod vma;
 mod vma_map;
 
+use std::mem::take;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -37,10 +43,12 @@ use platform::{AddressSpace, MapOp, MemoryFile, Platform};
 use syscalls::UserAddr;
 use syscalls::errno::{ENOMEM, Errno};
 
+use crate::aio::Contexts;
 use crate::sync::{Level, RwLock, Slot};
 use crate::vfs::File;
 use change::Change;
 use state::State;
+use vma::Vma;
 
 pub use advise::{Discard, Hole};
 pub use layout::Layout;
@@ -50,7 +58,7 @@ pub use mappable::Mappable;
 pub use mappings::{Mappings, PrivateCopies};
 pub use protect::ProtectFrom;
 pub use remap::{Move, Old, Remap};
-pub use stats::{MapInfo, MemoryUse};
+pub use stats::{MapInfo, MemoryUse, PageState};
 pub use user::{FutexKey, Sharing};
 pub use vma::{MapName, VmaFlags};
 
@@ -61,9 +69,11 @@ pub struct Mm {
     file: MemoryFile,
     limits: Slot<Limits>,
     exe: Slot<Option<Arc<File>>>,
-    // Before `state`: pages may go only after what maps them.
+    /// Asynchronous I/O, io_setup(2).
+    aio: Contexts,
     space: Arc<dyn AddressSpace>,
     state: RwLock<State>,
+    heat: rewrite::Heat,
 }
 
 /// A fault that the application has to be told about.
@@ -107,7 +117,9 @@ impl Mm {
             limits: Slot::new(Level::Leaf, limits),
             space,
             exe: Slot::new(Level::Leaf, None),
+            aio: Contexts::default(),
             state: RwLock::new(Level::Mm, state(this, id)),
+            heat: rewrite::Heat::default(),
         })
     }
 
@@ -137,6 +149,11 @@ impl Mm {
     /// Sets what /proc/PID/exe shows.
     pub fn set_exe(&self, file: Option<Arc<File>>) {
         self.exe.set(file);
+    }
+
+    /// Its contexts of asynchronous I/O.
+    pub(crate) fn aio(&self) -> &Contexts {
+        &self.aio
     }
 
     /// The fixed points of its layout.
@@ -205,17 +222,14 @@ impl Mm {
 
 impl Drop for Mm {
     fn drop(&mut self) {
-        // A context that still runs in the space would see pages that have a new owner.
-        if Arc::strong_count(&self.space) > 1 {
-            let state = self.state.get_mut();
-            let (low, high) = (state.layout.low, state.layout.high);
-            let all = MapOp::Unmap {
-                at: UserAddr::new(low),
-                len: high - low,
-            };
-            if let Err(error) = self.space.apply(&[all]) {
-                log::error!("address space {}: {error}", self.id);
-            }
-        }
+        self.state
+            .get_mut()
+            .vmas
+            .iter()
+            .for_each(Vma::note_unmapped);
+        // The space ends some time later; its pages may have a new owner then.
+        let state = self.state.get_mut();
+        let pages = (take(&mut state.resident), take(&mut state.limbo));
+        self.space.retire(Box::new(pages));
     }
 }

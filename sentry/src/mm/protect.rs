@@ -73,6 +73,9 @@ impl Mm {
             let part_end = vma.end.min(end);
             if vma.prot != prot {
                 self.may_gain(state, vma, (part_end - at) / PAGE_SIZE, prot)?;
+                if prot.contains(Prot::WRITE) {
+                    state.restore_code(change, at, part_end);
+                }
                 state.change_vmas(at, part_end, |vma| set_prot(vma, prot));
                 protect_pages(state, change, at, part_end, prot);
             }
@@ -123,11 +126,8 @@ fn set_prot(vma: &mut Vma, prot: Prot) {
 fn protect_pages(state: &mut State, change: &mut Change, start: u64, end: u64, prot: Prot) {
     let mut walk = ProtectWalk::default();
     for (at, mut run) in state.resident.take(start, end) {
-        if let Some(told) = run.told {
-            let rights = run.rights(prot);
-            walk.run(change, at, run.len(), told, rights);
-            run.told = Some(rights);
-        }
+        let rights = run.rights(prot);
+        walk.run(change, at, &mut run, rights);
         state.resident.put(at, run);
     }
 }

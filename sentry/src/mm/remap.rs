@@ -104,6 +104,7 @@ impl Mm {
         if state.vmas.count() + 2 >= MAX_VMAS {
             return Err(ENOMEM);
         }
+        state.restore_code(change, start, start + old_len);
         if let Move::To(to) = remap.to {
             state.may_change(to, to + new_len)?;
             state.unmap(change, to, to + new_len);

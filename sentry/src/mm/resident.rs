@@ -37,8 +37,9 @@ impl Resident {
 
     /// The rights to tell where the mapping grants `prot`.
     pub(super) fn rights(&self, prot: Prot) -> Prot {
-        if self.guarded {
-            prot - Prot::WRITE
+        if self.guarded && prot.contains(Prot::WRITE) {
+            // On x86-64 what may be written may be read, whatever mmap(2) was told.
+            (prot - Prot::WRITE) | Prot::READ
         } else {
             prot
         }
@@ -113,13 +114,18 @@ impl ResidentMap {
         self.by_start.iter_mut().map(|(&start, run)| (start, run))
     }
 
+    /// Cuts the runs at `start` and `end`.
+    pub(super) fn cut(&mut self, start: u64, end: u64) {
+        self.split_at(start);
+        self.split_at(end);
+    }
+
     /// Takes out what lies in `start..end`, cutting runs at both ends.
     pub(super) fn take(&mut self, start: u64, end: u64) -> Vec<(u64, Resident)> {
         if start >= end {
             return Vec::new();
         }
-        self.split_at(start);
-        self.split_at(end);
+        self.cut(start, end);
         let starts: Vec<u64> = self.by_start.range(start..end).map(|(&s, _)| s).collect();
         let mut taken = Vec::with_capacity(starts.len());
         for start in starts {

@@ -4,8 +4,10 @@ use platform::{Pages, Prot};
 use syscalls::PAGE_SIZE;
 
 use super::change::Change;
+use super::hot::Hot;
 use super::layout::Layout;
 use super::resident::{Kind, ResidentMap};
+use super::rewrite::Rewrites;
 use super::vma::{Vma, VmaFlags};
 use super::vma_map::VmaMap;
 
@@ -20,9 +22,13 @@ pub(super) struct State {
     /// Where the last filling of anonymous memory ended, and its length in pages:
     /// programs that go through memory in order get more at once.
     pub(super) streak: (u64, u64),
+    /// Calls that were made fast.
+    pub(super) rewrites: Rewrites,
     /// Pages that the platform may still have mapped because it failed.
     pub(super) limbo: Vec<Pages>,
     pub(super) broken: bool,
+    /// What is written soon after fork(2).
+    pub(super) hot: Hot,
 }
 
 /// Totals over all mappings, pages.
@@ -67,8 +73,10 @@ impl State {
             sizes: Sizes::default(),
             lock_future: VmaFlags::empty(),
             streak: (0, 0),
+            rewrites: Rewrites::default(),
             limbo: Vec::new(),
             broken: false,
+            hot: Hot::default(),
         }
     }
 
@@ -142,9 +150,11 @@ impl State {
 
     /// munmap(2).
     pub(super) fn unmap(&mut self, change: &mut Change, start: u64, end: u64) {
+        self.restore_code(change, start, end);
         let removed = self.remove_vmas(start, end);
         if !removed.is_empty() {
             self.drop_pages(change, start, end);
+            removed.iter().for_each(Vma::note_unmapped);
             change.vmas.extend(removed);
         }
     }

@@ -77,12 +77,53 @@ pub struct MemoryUse {
     pub lib: u64,
 }
 
+/// What stands behind a page, proc_pid_pagemap(5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageState {
+    /// Nothing yet.
+    Absent,
+    /// Private memory.
+    Own {
+        /// Others have it too, until one writes.
+        shared: bool,
+    },
+    /// A page of a file, or of shared memory.
+    File,
+}
+
 impl Mm {
+    /// What stands behind each of `count` pages from `at` on.
+    #[must_use]
+    pub fn page_states(&self, at: UserAddr, count: usize) -> Vec<PageState> {
+        let mut states = vec![PageState::Absent; count];
+        let start = at.page_floor().get();
+        let end = start.saturating_add((count as u64).saturating_mul(PAGE_SIZE));
+        let state = self.state.read();
+        for (from, run) in state.resident.overlapping(start, end) {
+            for index in 0..run.pages.count() {
+                let page = (from + index * PAGE_SIZE).checked_sub(start);
+                let slot = page.and_then(|page| usize::try_from(page / PAGE_SIZE).ok());
+                let Some(slot) = slot.and_then(|slot| states.get_mut(slot)) else {
+                    continue;
+                };
+                *slot = match run.kind {
+                    Kind::Own => PageState::Own {
+                        shared: !run.pages.is_sole_owner(index),
+                    },
+                    Kind::Source => PageState::File,
+                };
+            }
+        }
+        states
+    }
+
     /// All mappings, rising.
     #[must_use]
     pub fn maps(&self) -> Vec<MapInfo> {
         let state = self.state.read();
-        state.vmas.iter().map(|vma| state.info(vma)).collect()
+        let shown = |vma: &&Vma| vma.name != Some(MapName::Trampolines);
+        let vmas = state.vmas.iter().filter(shown);
+        vmas.map(|vma| state.info(vma)).collect()
     }
 
     /// The mapping that holds `addr`.
@@ -105,12 +146,12 @@ impl Mm {
     }
 
     /// The files of the shared mappings in a range, for msync(2); `EBUSY` if what is to
-    /// be `invalidate`d is locked. And `ENOMEM` if there are gaps.
+    /// be `invalidate`d is locked. And whether there are gaps.
     pub(super) fn shared_files(
         &self,
         (start, end): (u64, u64),
         invalidate: bool,
-    ) -> Result<(Vec<Arc<File>>, Result<(), Errno>), Errno> {
+    ) -> Result<(Vec<Arc<File>>, bool), Errno> {
         let state = self.state.read();
         let mut files: Vec<Arc<File>> = Vec::new();
         for vma in state.vmas.overlapping(start, end) {
@@ -124,13 +165,19 @@ impl Mm {
                 files.push(file);
             }
         }
-        Ok((files, gaps(&state, start, end)))
+        Ok((files, gaps(&state, start, end).is_err()))
     }
 
     /// Number of mappings.
     #[must_use]
     pub fn map_count(&self) -> usize {
         self.state.read().vmas.count()
+    }
+
+    /// The largest resident set there ever was, bytes.
+    #[must_use]
+    pub fn peak(&self) -> u64 {
+        self.state.read().resident.peak() * PAGE_SIZE
     }
 
     /// Totals.

@@ -60,26 +60,31 @@ impl Mm {
         })
     }
 
-    /// Clears guest memory.
+    /// Clears guest memory; `EFAULT` unless all of it can be written.
     pub fn zero_bytes(&self, addr: UserAddr, len: usize) -> Result<(), Errno> {
+        whole(self.zero_partial(addr, len), len)
+    }
+
+    /// Clears guest memory until it cannot be written; returns how many bytes could.
+    pub fn zero_partial(&self, addr: UserAddr, len: usize) -> usize {
         let zero = |offset, part: Part| self.file().zero(offset, part.len);
-        whole(self.copy(addr, len, Prot::WRITE, zero), len)
+        self.copy(addr, len, Prot::WRITE, zero)
     }
 
-    /// Copies `len` bytes at `offset` of the memory file to the guest.
-    pub fn write_from_file(&self, addr: UserAddr, offset: u64, len: usize) -> Result<(), Errno> {
-        let copied = self.copy(addr, len, Prot::WRITE, |to, part| {
+    /// Copies `len` bytes at `offset` of the memory file to the guest, until it cannot be
+    /// written; returns how many bytes could.
+    pub fn write_from_file(&self, addr: UserAddr, offset: u64, len: usize) -> usize {
+        self.copy(addr, len, Prot::WRITE, |to, part| {
             self.copy_inside(offset + part.done as u64, to, part.len)
-        });
-        whole(copied, len)
+        })
     }
 
-    /// Copies `len` bytes of the guest to `offset` of the memory file.
-    pub fn read_to_file(&self, addr: UserAddr, offset: u64, len: usize) -> Result<(), Errno> {
-        let copied = self.copy(addr, len, Prot::READ, |from, part| {
+    /// Copies `len` bytes of the guest to `offset` of the memory file, until they cannot be
+    /// read; returns how many bytes could.
+    pub fn read_to_file(&self, addr: UserAddr, offset: u64, len: usize) -> usize {
+        self.copy(addr, len, Prot::READ, |from, part| {
             self.copy_inside(from, offset + part.done as u64, part.len)
-        });
-        whole(copied, len)
+        })
     }
 
     /// Copies inside the memory file. A guest may have mapped the very pages that it
@@ -224,7 +229,7 @@ impl Mm {
         access: Prot,
         f: impl FnOnce(&AtomicU32) -> R,
     ) -> Result<R, Errno> {
-        if addr.get() % 4 != 0 {
+        if !addr.get().is_multiple_of(4) {
             return Err(EINVAL);
         }
         loop {
@@ -240,7 +245,7 @@ impl Mm {
 
     /// The key of the futex word at `addr`; `private` as the call said.
     pub fn futex_key(&self, addr: UserAddr, private: Sharing) -> Result<FutexKey, Errno> {
-        if addr.get() % 4 != 0 {
+        if !addr.get().is_multiple_of(4) {
             return Err(EINVAL);
         }
         let own = FutexKey::Private {

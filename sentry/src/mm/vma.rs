@@ -55,6 +55,8 @@ pub enum MapName {
     Vdso,
     /// `[vvar]`.
     Vvar,
+    /// Not shown at all: what rewritten calls need, see `rewrite`.
+    Trampolines,
     /// `[heap]`.
     Heap,
     /// `[stack]`.
@@ -123,6 +125,13 @@ impl Vma {
             && !self
                 .flags
                 .intersects(VmaFlags::SHARED | VmaFlags::GROWS_DOWN)
+    }
+
+    /// Tells what is mapped that this mapping ends.
+    pub(super) fn note_unmapped(&self) {
+        if let Some(source) = self.source() {
+            source.registration.source().unmapped();
+        }
     }
 
     /// Page number in the source of the page at `addr`, which is inside the mapping.

@@ -1,24 +1,13 @@
-//! socket(2), bind(2), connect(2) and what else names and joins sockets; options.
+//! socket(2), bind(2), connect(2) and what else names and joins sockets.
 
-use std::sync::atomic::Ordering;
-
-use syscalls::abi::net::{
-    Linger, SHUT_RD, SHUT_RDWR, SHUT_WR, SO_ACCEPTCONN, SO_BROADCAST, SO_DEBUG, SO_DOMAIN,
-    SO_DONTROUTE, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_MARK, SO_OOBINLINE, SO_PASSCRED,
-    SO_PASSSEC, SO_PEEK_OFF, SO_PRIORITY, SO_PROTOCOL, SO_RCVBUF, SO_RCVBUFFORCE, SO_RCVLOWAT,
-    SO_RCVTIMEO, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDLOWAT, SO_SNDTIMEO,
-    SO_TIMESTAMP, SO_TIMESTAMPNS, SO_TYPE, SOCK_TYPE_MASK, SOL_SOCKET, SocketFlags,
-};
-use syscalls::abi::time::Timeval;
-use syscalls::errno::{EDOM, EINVAL, ENOPROTOOPT, EOPNOTSUPP, EPERM};
-use syscalls::{Arg, Errno, Run, SysResult, UserPtr, call};
-use zerocopy::{FromBytes, IntoBytes};
+use syscalls::abi::net::{AF_UNIX, SHUT_RD, SHUT_RDWR, SHUT_WR, SOCK_TYPE_MASK, SocketFlags};
+use syscalls::errno::{EAGAIN, EINVAL, EOPNOTSUPP, ETIMEDOUT};
+use syscalls::{Arg, Errno, Run, Stop, SysResult, UserPtr, call};
 
 use super::file::lookup;
-use super::options::{MIN_RECEIVE, MIN_SEND};
-use super::{Address, Kind, Shutdown, Socket, SocketFile, create, unix};
+use super::{Address, Kind, Shutdown, SocketFile, create, unix};
 use crate::fd::CloseOnExec;
-use crate::task::{Capabilities, Current};
+use crate::task::Current;
 use crate::vfs::OpenMode;
 use crate::wait::{Deadline, Ready};
 
@@ -54,7 +43,10 @@ impl Run<Current> for call::Socket {
 impl Run<Current> for call::Socketpair {
     fn run(self, task: &mut Current) -> SysResult {
         let (kind, flags) = kind_and_flags(self.kind)?;
-        create(task, self.domain, kind, self.protocol)?;
+        let socket = create(task, self.domain, kind, self.protocol)?;
+        if socket.family() != AF_UNIX {
+            return Err(EOPNOTSUPP.into());
+        }
         let (a, b) = unix::UnixSocket::pair(task, kind);
         let (fd_a, fd_b) = (task.reserve_fd()?, task.reserve_fd()?);
         let (a, b) = (
@@ -106,9 +98,11 @@ fn accept(
         socket.accept()?
     } else {
         let deadline = socket.options().receive_timeout().map(Deadline::after);
-        task.block_on(socket.queue(), Ready::READABLE, deadline, || {
-            Ok(socket.accept()?)
-        })?
+        let attempt = || Ok(socket.accept()?);
+        match task.block_on(socket.queue(), Ready::READABLE, deadline, attempt) {
+            Err(Stop::Errno(ETIMEDOUT)) if deadline.is_some() => return Err(EAGAIN.into()),
+            accepted => accepted?,
+        }
     };
     if let Some(at) = address.non_null() {
         accepted
@@ -173,156 +167,6 @@ impl Run<Current> for call::Getpeername {
     fn run(self, task: &mut Current) -> SysResult {
         let (_, socket) = lookup(task, self.sockfd)?;
         socket.peer()?.write(task.mem(), self.addr, self.addrlen)?;
-        Ok(0)
-    }
-}
-
-/// Options whose value is a number that Linux keeps and that changes nothing here.
-const KEPT: [i32; 13] = [
-    SO_DEBUG,
-    SO_REUSEADDR,
-    SO_REUSEPORT,
-    SO_DONTROUTE,
-    SO_BROADCAST,
-    SO_KEEPALIVE,
-    SO_OOBINLINE,
-    SO_PRIORITY,
-    SO_MARK,
-    SO_PASSSEC,
-    SO_TIMESTAMP,
-    SO_TIMESTAMPNS,
-    SO_RCVLOWAT,
-];
-
-fn timeval(value: &[u8]) -> Result<u64, Errno> {
-    let (time, _) = Timeval::read_from_prefix(value).map_err(|_| EINVAL)?;
-    let usec = u64::try_from(time.usec)
-        .ok()
-        .filter(|&usec| usec < 1_000_000)
-        .ok_or(EDOM)?;
-    // A negative time means not to wait for ever: Linux takes it as none.
-    let sec = u64::try_from(time.sec).unwrap_or(0);
-    Ok(sec
-        .saturating_mul(1_000_000_000)
-        .saturating_add(usec * 1000))
-}
-
-fn set_socket_option(
-    task: &Current,
-    socket: &dyn Socket,
-    name: i32,
-    value: &[u8],
-) -> Result<(), Errno> {
-    let options = socket.options();
-    match name {
-        SO_SNDTIMEO => options
-            .send_timeout
-            .store(timeval(value)?, Ordering::Relaxed),
-        SO_RCVTIMEO => options
-            .receive_timeout
-            .store(timeval(value)?, Ordering::Relaxed),
-        SO_LINGER => {
-            let (linger, _) = Linger::read_from_prefix(value).map_err(|_| EINVAL)?;
-            *options.linger.lock() = (i32::from(linger.onoff != 0), linger.linger);
-        }
-        _ => {
-            let (number, _) = i32::read_from_prefix(value).map_err(|_| EINVAL)?;
-            match name {
-                SO_SNDBUF | SO_SNDBUFFORCE | SO_RCVBUF | SO_RCVBUFFORCE => {
-                    let forced = matches!(name, SO_SNDBUFFORCE | SO_RCVBUFFORCE);
-                    if forced && !task.creds.get().has(Capabilities::NET_ADMIN) {
-                        return Err(EPERM);
-                    }
-                    let max = if forced {
-                        i32::MAX / 2
-                    } else {
-                        super::options::DEFAULT_BUFFER
-                    };
-                    let doubled = number.clamp(0, max) * 2;
-                    if matches!(name, SO_SNDBUF | SO_SNDBUFFORCE) {
-                        options
-                            .send_buffer
-                            .store(doubled.max(MIN_SEND), Ordering::Relaxed);
-                    } else {
-                        options
-                            .receive_buffer
-                            .store(doubled.max(MIN_RECEIVE), Ordering::Relaxed);
-                    }
-                }
-                SO_PASSCRED => options
-                    .pass_credentials
-                    .store(i32::from(number != 0), Ordering::Relaxed),
-                SO_TYPE | SO_PROTOCOL | SO_DOMAIN | SO_ERROR | SO_ACCEPTCONN | SO_SNDLOWAT => {
-                    return Err(ENOPROTOOPT);
-                }
-                SO_PEEK_OFF => return Err(EOPNOTSUPP.why("SO_PEEK_OFF")),
-                _ if KEPT.contains(&name) => options.keep(name, number),
-                _ => return Err(ENOPROTOOPT.why("socket option")),
-            }
-        }
-    }
-    Ok(())
-}
-
-impl Run<Current> for call::Setsockopt {
-    fn run(self, task: &mut Current) -> SysResult {
-        let (_, socket) = lookup(task, self.sockfd)?;
-        let len = usize::try_from(self.optlen).map_err(|_| EINVAL)?;
-        let value = task.mem().read_slice(self.optval, len.min(4096))?;
-        if self.level == SOL_SOCKET {
-            set_socket_option(task, &*socket, self.optname, &value)?;
-        } else {
-            socket.set_option(task, self.level, self.optname, &value)?;
-        }
-        Ok(0)
-    }
-}
-
-fn timeval_of(ns: u64) -> Vec<u8> {
-    let sec = i64::try_from(ns / 1_000_000_000).unwrap_or(i64::MAX);
-    let usec = i64::try_from(ns % 1_000_000_000 / 1000).unwrap_or(0);
-    Timeval { sec, usec }.as_bytes().to_vec()
-}
-
-fn socket_option(task: &Current, socket: &dyn Socket, name: i32) -> Result<Vec<u8>, Errno> {
-    let options = socket.options();
-    let number = match name {
-        SO_TYPE => socket.kind().raw(),
-        SO_DOMAIN => socket.family(),
-        SO_PROTOCOL | SO_ERROR => 0,
-        SO_SNDBUF | SO_SNDBUFFORCE => options.send_buffer.load(Ordering::Relaxed),
-        SO_RCVBUF | SO_RCVBUFFORCE => options.receive_buffer.load(Ordering::Relaxed),
-        SO_PASSCRED => options.pass_credentials.load(Ordering::Relaxed),
-        SO_ACCEPTCONN => i32::from(socket.is_listening()),
-        SO_SNDLOWAT => 1,
-        SO_RCVLOWAT => options.kept(name).max(1),
-        SO_SNDTIMEO => return Ok(timeval_of(options.send_timeout.load(Ordering::Relaxed))),
-        SO_RCVTIMEO => return Ok(timeval_of(options.receive_timeout.load(Ordering::Relaxed))),
-        SO_LINGER => {
-            let (onoff, linger) = *options.linger.lock();
-            return Ok(Linger { onoff, linger }.as_bytes().to_vec());
-        }
-        _ if KEPT.contains(&name) => options.kept(name),
-        _ => return socket.get_option(task, SOL_SOCKET, name),
-    };
-    Ok(number.to_ne_bytes().to_vec())
-}
-
-impl Run<Current> for call::Getsockopt {
-    fn run(self, task: &mut Current) -> SysResult {
-        let (_, socket) = lookup(task, self.sockfd)?;
-        let room = usize::try_from(task.mem().read(self.optlen)?).map_err(|_| EINVAL)?;
-        let value = if self.level == SOL_SOCKET {
-            socket_option(task, &*socket, self.optname)?
-        } else {
-            socket.get_option(task, self.level, self.optname)?
-        };
-        let value = value.get(..room.min(value.len())).unwrap_or(&value);
-        task.mem().write_slice(self.optval, value)?;
-        task.mem().write(
-            self.optlen,
-            &i32::try_from(value.len()).map_err(|_| EINVAL)?,
-        )?;
         Ok(0)
     }
 }

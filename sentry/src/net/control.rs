@@ -10,7 +10,7 @@ use syscalls::{Errno, Fd};
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::fd::CloseOnExec;
-use crate::task::{Capabilities, Current};
+use crate::task::{Capabilities, Current, Numbers, Task};
 use crate::vfs::File;
 
 /// Descriptors and credentials that go with data.
@@ -19,7 +19,48 @@ pub struct Control {
     /// SCM_RIGHTS.
     pub files: Vec<Arc<File>>,
     /// SCM_CREDENTIALS.
-    pub credentials: Option<Ucred>,
+    pub credentials: Option<Identity>,
+    /// What families say of their data.
+    pub notes: Vec<Note>,
+}
+
+/// Who a process was at some time, as far as others are told: SO_PEERCRED and
+/// SCM_CREDENTIALS.
+#[derive(Clone)]
+pub struct Identity {
+    numbers: Arc<Numbers>,
+    uid: u32,
+    gid: u32,
+}
+
+impl Identity {
+    /// As `task` sees it.
+    #[must_use]
+    pub fn seen_by(&self, task: &Task) -> Ucred {
+        Ucred {
+            pid: self.numbers.seen_from(task.pid_namespace()),
+            uid: self.uid,
+            gid: self.gid,
+        }
+    }
+
+    /// True for the same process with the same ids.
+    #[must_use]
+    pub fn is_same(&self, other: &Identity) -> bool {
+        let what = |of: &Identity| (of.numbers.kernel(), of.uid, of.gid);
+        what(self) == what(other)
+    }
+}
+
+/// A message whose meaning is its family's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// IPPROTO_*, SOL_*.
+    pub level: i32,
+    /// Kind of that level.
+    pub kind: i32,
+    /// What it says, as the ABI has it.
+    pub body: Vec<u8>,
 }
 
 /// The most control data that is read, bytes (net.core.optmem_max).
@@ -35,7 +76,7 @@ impl Control {
     /// True if nothing goes with the data.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.credentials.is_none()
+        self.files.is_empty() && self.credentials.is_none() && self.notes.is_empty()
     }
 
     /// What sendmsg(2) was given.
@@ -58,6 +99,12 @@ impl Control {
             let body = rest.get(HEADER..len).ok_or(EINVAL)?;
             if head.level == SOL_SOCKET {
                 control.take(task, head.kind, body)?;
+            } else {
+                control.notes.push(Note {
+                    level: head.level,
+                    kind: head.kind,
+                    body: body.to_vec(),
+                });
             }
             rest = rest.get(align(len)..).unwrap_or(&[]);
         }
@@ -79,8 +126,7 @@ impl Control {
             }
             SCM_CREDENTIALS => {
                 let given = Ucred::read_from_bytes(body).map_err(|_| EINVAL)?;
-                check_credentials(task, &given)?;
-                self.credentials = Some(given);
+                self.credentials = Some(claim(task, &given)?);
                 Ok(())
             }
             _ => Err(EINVAL),
@@ -104,11 +150,11 @@ impl Control {
         let mut room = usize::try_from(room).unwrap_or(0);
         let mut at = header.control;
         let mut used = 0;
-        let mut put = |kind: i32, body: &[u8], room: &mut usize| -> Result<(), Errno> {
+        let mut put = |level: i32, kind: i32, body: &[u8], room: &mut usize| -> Result<(), Errno> {
             let len = HEADER + body.len();
             let head = CmsgHdr {
                 len: len as u64,
-                level: SOL_SOCKET,
+                level,
                 kind,
             };
             let mut bytes = head.as_bytes().to_vec();
@@ -120,10 +166,24 @@ impl Control {
             at = at.add(step as u64)?;
             Ok(())
         };
+        for note in &self.notes {
+            // What does not fit is cut off, so that one sees that there was something.
+            let fit = room.saturating_sub(HEADER).min(note.body.len());
+            if room < HEADER {
+                told |= MessageFlags::CTRUNC;
+                continue;
+            }
+            if fit < note.body.len() {
+                told |= MessageFlags::CTRUNC;
+            }
+            let body = note.body.get(..fit).unwrap_or_default();
+            put(note.level, note.kind, body, &mut room)?;
+        }
         if let Some(credentials) = self.credentials {
+            let credentials = credentials.seen_by(task);
             let body = credentials.as_bytes();
             if room >= HEADER + body.len() {
-                put(SCM_CREDENTIALS, body, &mut room)?;
+                put(SOL_SOCKET, SCM_CREDENTIALS, body, &mut room)?;
             } else {
                 told |= MessageFlags::CTRUNC;
             }
@@ -142,7 +202,7 @@ impl Control {
                 told |= MessageFlags::CTRUNC;
             }
             if !fds.is_empty() {
-                put(SCM_RIGHTS, &body, &mut room)?;
+                put(SOL_SOCKET, SCM_RIGHTS, &body, &mut room)?;
                 for (fd, file) in fds {
                     fd.fill(file, close);
                 }
@@ -153,28 +213,34 @@ impl Control {
 }
 
 /// One may tell only truths about oneself, without privilege.
-fn check_credentials(task: &Current, given: &Ucred) -> Result<(), Errno> {
+fn claim(task: &Current, given: &Ucred) -> Result<Identity, Errno> {
     let creds = task.creds.get();
-    if given.pid != task.pid() {
+    let numbers = if given.pid == task.own_pid() {
+        task.group.numbers.clone()
+    } else {
         if !creds.has(Capabilities::SYS_ADMIN) {
             return Err(EPERM);
         }
-        task.kernel.pids.group(given.pid).ok_or(ESRCH)?;
-    }
+        task.find_process(given.pid).ok_or(ESRCH)?.numbers.clone()
+    };
     let uid = [creds.uid.real, creds.uid.effective, creds.uid.saved].contains(&given.uid);
     let gid = [creds.gid.real, creds.gid.effective, creds.gid.saved].contains(&given.gid);
     if (uid || creds.has(Capabilities::SETUID)) && (gid || creds.has(Capabilities::SETGID)) {
-        Ok(())
+        Ok(Identity {
+            numbers,
+            uid: given.uid,
+            gid: given.gid,
+        })
     } else {
         Err(EPERM)
     }
 }
 
 /// Who the task is, for SO_PEERCRED and SCM_CREDENTIALS.
-pub(super) fn own(task: &Current) -> Ucred {
+pub(super) fn own(task: &Task) -> Identity {
     let creds = task.creds.get();
-    Ucred {
-        pid: task.pid(),
+    Identity {
+        numbers: task.group.numbers.clone(),
         uid: creds.uid.effective,
         gid: creds.gid.effective,
     }

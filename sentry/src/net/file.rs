@@ -1,15 +1,16 @@
 //! The descriptor of a socket.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use syscalls::abi::fs::FIONREAD;
 use syscalls::abi::net::MessageFlags;
 use syscalls::abi::tty::TIOCOUTQ;
-use syscalls::errno::{ENOTSOCK, ENOTTY};
+use syscalls::errno::ENOTSOCK;
 use syscalls::{Errno, Fd, SysResult, UserAddr};
 
-use super::{Kind, Socket, unix};
+use super::{Kind, Socket, interface_ioctl, unix};
 use crate::task::Current;
 use crate::vfs::{AnonKind, File, FileOps, OpenMode, Sink, Source};
 use crate::wait::{Deadline, Ready, WaitQueue};
@@ -20,11 +21,10 @@ pub struct SocketFile(pub(super) Arc<dyn Socket>);
 impl SocketFile {
     /// An open file description of `socket`.
     pub(super) fn open(task: &Current, socket: Arc<dyn Socket>, status: OpenMode) -> Arc<File> {
-        AnonKind::Socket.open(
-            task,
-            Box::new(SocketFile(socket)),
-            status | OpenMode::READ_WRITE,
-        )
+        let place = AnonKind::Socket.place(task);
+        socket.note_inode(place.dentry.inode().ino());
+        let ops = Box::new(SocketFile(socket));
+        File::new(place, ops, status | OpenMode::READ_WRITE)
     }
 }
 
@@ -54,8 +54,8 @@ impl FileOps for SocketFile {
         self.0.poll()
     }
 
-    fn wait_queue(&self) -> Option<&WaitQueue> {
-        Some(self.0.queue())
+    fn wait_queue(&self) -> Option<Cow<'_, WaitQueue>> {
+        Some(Cow::Borrowed(self.0.queue()))
     }
 
     fn wait_limit(&self, ready: Ready) -> Option<Deadline> {
@@ -70,9 +70,13 @@ impl FileOps for SocketFile {
 
     fn ioctl(&self, task: &mut Current, _: &Arc<File>, command: u32, argument: u64) -> SysResult {
         let count = match command {
-            FIONREAD => self.0.readable_bytes(),
-            TIOCOUTQ => self.0.unsent_bytes(),
-            _ => return Err(ENOTTY.into()),
+            FIONREAD => self.0.readable_bytes()?,
+            TIOCOUTQ => self.0.unsent_bytes()?,
+            _ => {
+                let about_interface =
+                    interface_ioctl::interface(task, self.0.family(), command, argument);
+                return about_interface.unwrap_or_else(|| self.0.ioctl(task, command, argument));
+            }
         };
         let count = i32::try_from(count).unwrap_or(i32::MAX);
         task.mem().write(UserAddr::new(argument).cast(), &count)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use syscalls::abi::net::{MMSG_MAX, MMsgHdr, MessageFlags, MsgHdr};
-use syscalls::errno::{EAGAIN, EINVAL, EISCONN, EMSGSIZE, EPIPE, ETIMEDOUT};
+use syscalls::errno::{EAGAIN, EINVAL, EMSGSIZE, EPIPE, ETIMEDOUT};
 use syscalls::{Errno, Run, Stop, SysResult, UserPtr, call};
 
 use super::file::lookup;
@@ -48,9 +48,6 @@ fn send(
 ) -> SysResult {
     let mut source = Source::guest(task.mem(), buffers);
     let stream = socket.kind() == Kind::Stream;
-    if stream && message.to.is_some() && socket.peer().is_ok() {
-        return Err(EISCONN.into());
-    }
     let wait = waits(file, message.flags);
     let silent = message.flags.contains(MessageFlags::NOSIGNAL);
     let deadline = socket.options().send_timeout().map(Deadline::after);
@@ -94,7 +91,9 @@ fn receive(
     flags: MessageFlags,
 ) -> Result<Received, Stop> {
     let mut sink = Sink::guest(task.mem(), buffers);
-    let wait = waits(file, flags);
+    // What stands apart from the stream of data is there or not.
+    let apart = MessageFlags::ERRQUEUE | MessageFlags::OOB;
+    let wait = waits(file, flags) && !flags.intersects(apart);
     let deadline = socket.options().receive_timeout().map(Deadline::after);
     let all = flags.contains(MessageFlags::WAITALL)
         && socket.kind() == Kind::Stream
@@ -245,7 +244,7 @@ fn receive_message(
     }
     let buffers = segments(task, header)?;
     let mut received = receive(task, file, socket, &buffers, flags)?;
-    let mut told = MessageFlags::empty();
+    let mut told = received.told;
     if received.whole > received.count {
         told |= MessageFlags::TRUNC;
     }
@@ -294,7 +293,7 @@ impl Run<Current> for call::Recvmmsg {
         let mut done = 0;
         let mut flags = self.flags - MessageFlags::WAITFORONE;
         for index in 0..u64::from(self.vlen.min(MMSG_MAX)) {
-            let mut get = || -> Result<(), Stop> {
+            let get = || -> Result<(), Stop> {
                 let at = self.msgvec.at(index)?;
                 let mut one: MMsgHdr = task.mem().read(at)?;
                 let count = receive_message(task, &file, &socket, &mut one.hdr, flags)?;

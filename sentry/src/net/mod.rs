@@ -4,21 +4,31 @@ mod address;
 mod calls;
 mod control;
 mod file;
+pub mod inet;
+mod interface_ioctl;
 mod message;
+mod namespace;
+pub mod netlink;
+mod option_calls;
 mod options;
 pub mod unix;
 
 use std::sync::Arc;
 
-use syscalls::abi::net::{AF_UNIX, MessageFlags, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM};
-use syscalls::errno::{
-    EAFNOSUPPORT, EINVAL, ENOPROTOOPT, EOPNOTSUPP, EPROTONOSUPPORT, ESOCKTNOSUPPORT,
+use syscalls::abi::net::{
+    AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, MessageFlags, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET,
+    SOCK_STREAM,
 };
-use syscalls::{Errno, Stop};
+use syscalls::errno::{
+    EAFNOSUPPORT, EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP, EPROTONOSUPPORT, ESOCKTNOSUPPORT,
+};
+use syscalls::{Errno, Stop, SysResult};
 
 pub use self::address::Address;
 pub use self::control::Control;
 pub use self::file::SocketFile;
+use self::inet::Family;
+pub use self::namespace::NetNamespace;
 pub use self::options::Options;
 use crate::task::Current;
 use crate::vfs::{Sink, Source};
@@ -33,6 +43,8 @@ pub enum Kind {
     Datagram,
     /// SOCK_SEQPACKET.
     SeqPacket,
+    /// SOCK_RAW.
+    Raw,
 }
 
 impl Kind {
@@ -42,6 +54,7 @@ impl Kind {
             SOCK_STREAM => Ok(Kind::Stream),
             SOCK_DGRAM => Ok(Kind::Datagram),
             SOCK_SEQPACKET => Ok(Kind::SeqPacket),
+            SOCK_RAW => Ok(Kind::Raw),
             0 => Err(EINVAL),
             _ => Err(ESOCKTNOSUPPORT),
         }
@@ -54,6 +67,7 @@ impl Kind {
             Kind::Stream => SOCK_STREAM,
             Kind::Datagram => SOCK_DGRAM,
             Kind::SeqPacket => SOCK_SEQPACKET,
+            Kind::Raw => SOCK_RAW,
         }
     }
 }
@@ -90,6 +104,8 @@ pub struct Received {
     pub from: Option<Address>,
     /// Descriptors and credentials.
     pub control: Control,
+    /// What recvmsg(2) tells in its flags.
+    pub told: MessageFlags,
 }
 
 /// A socket of some family. Calls do not wait: `EAGAIN` means to wait on
@@ -100,8 +116,20 @@ pub trait Socket: Send + Sync {
     fn family(&self) -> i32;
     /// SOCK_*.
     fn kind(&self) -> Kind;
+    /// IPPROTO_*, SO_PROTOCOL.
+    fn protocol(&self) -> i32 {
+        0
+    }
     /// Settings that setsockopt(2) changes.
     fn options(&self) -> &Options;
+    /// An option of SOL_SOCKET was set.
+    fn option_changed(&self, name: i32) {}
+    /// What SO_ERROR tells, once.
+    fn take_error(&self) -> Option<Errno> {
+        None
+    }
+    /// The number of the inode that descriptors of the socket show.
+    fn note_inode(&self, ino: u64) {}
     /// bind(2).
     fn bind(&self, task: &Current, to: &Address) -> Result<(), Errno>;
     /// connect(2); may wait.
@@ -127,7 +155,15 @@ pub trait Socket: Send + Sync {
     /// getpeername(2); `ENOTCONN`.
     fn peer(&self) -> Result<Address, Errno>;
     /// A family's own option (getsockopt(2)).
-    fn get_option(&self, task: &Current, level: i32, name: i32) -> Result<Vec<u8>, Errno> {
+    ///
+    /// `room` is how many bytes the program offers.
+    fn get_option(
+        &self,
+        task: &Current,
+        level: i32,
+        name: i32,
+        room: usize,
+    ) -> Result<Vec<u8>, Errno> {
         Err(ENOPROTOOPT)
     }
     /// A family's own option (setsockopt(2)).
@@ -139,10 +175,14 @@ pub trait Socket: Send + Sync {
         false
     }
     /// Bytes to read (FIONREAD).
-    fn readable_bytes(&self) -> usize;
+    fn readable_bytes(&self) -> Result<usize, Errno>;
     /// Bytes sent and not yet received (TIOCOUTQ).
-    fn unsent_bytes(&self) -> usize {
-        0
+    fn unsent_bytes(&self) -> Result<usize, Errno> {
+        Ok(0)
+    }
+    /// A family's own ioctl(2).
+    fn ioctl(&self, task: &mut Current, command: u32, argument: u64) -> SysResult {
+        Err(ENOTTY.into())
     }
     /// What it is ready for.
     fn poll(&self) -> Ready;
@@ -162,6 +202,10 @@ fn create(
     protocol: i32,
 ) -> Result<Arc<dyn Socket>, Errno> {
     match family {
+        AF_INET => inet::create(task, Family::V4, kind, protocol),
+        AF_INET6 => inet::create(task, Family::V6, kind, protocol),
+        AF_NETLINK => Ok(netlink::NetlinkSocket::create(task, kind, protocol)?),
+        AF_UNIX if kind == Kind::Raw => create(task, family, Kind::Datagram, protocol),
         AF_UNIX if protocol == 0 || protocol == AF_UNIX => Ok(unix::UnixSocket::new(task, kind)),
         AF_UNIX => Err(EPROTONOSUPPORT),
         _ => Err(EAFNOSUPPORT.why("address family")),

@@ -1,16 +1,30 @@
-//! SOL_SOCKET options that only have to be kept.
+//! SOL_SOCKET options as a socket keeps them, socket(7).
 
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::sync::{Level, Mutex};
 
 /// What Linux gives a new socket (net.core.rmem_default).
-pub const DEFAULT_BUFFER: i32 = 212_992;
+const DEFAULT_BUFFER: i32 = 212_992;
+/// The most that a program gets without privilege (net.core.rmem_max), before doubling.
+const MAX_BUFFER: i32 = 212_992;
 /// The least that SO_SNDBUF gives, after doubling.
-pub const MIN_SEND: i32 = 4608;
+const MIN_SEND: i32 = 4608;
 /// The least that SO_RCVBUF gives, after doubling.
-pub const MIN_RECEIVE: i32 = 2304;
+const MIN_RECEIVE: i32 = 2304;
+/// Bits of `locked`, SO_BUF_LOCK.
+const SEND_LOCKED: i32 = 1;
+const RECEIVE_LOCKED: i32 = 2;
+
+/// Which buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Buffer {
+    /// SO_SNDBUF.
+    Send,
+    /// SO_RCVBUF.
+    Receive,
+}
 
 /// Settings of a socket.
 pub struct Options {
@@ -18,29 +32,27 @@ pub struct Options {
     pub send_buffer: AtomicI32,
     /// SO_RCVBUF, doubled as Linux does.
     pub receive_buffer: AtomicI32,
+    /// Which buffers the program chose, SO_BUF_LOCK.
+    pub locked: AtomicI32,
     /// SO_SNDTIMEO, nanoseconds; 0: none.
     pub send_timeout: AtomicU64,
     /// SO_RCVTIMEO, nanoseconds; 0: none.
     pub receive_timeout: AtomicU64,
     /// SO_PASSCRED.
     pub pass_credentials: AtomicI32,
+    /// SO_BINDTODEVICE: an interface's number, 0 for all.
+    pub device: AtomicU32,
     /// Numbers that are kept and told, by option.
     pub kept: Mutex<Vec<(i32, i32)>>,
     /// SO_LINGER: on, seconds.
     pub linger: Mutex<(i32, i32)>,
+    /// SO_COOKIE, 0 until asked for.
+    cookie: AtomicU64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options {
-            send_buffer: AtomicI32::new(DEFAULT_BUFFER),
-            receive_buffer: AtomicI32::new(DEFAULT_BUFFER),
-            send_timeout: AtomicU64::new(0),
-            receive_timeout: AtomicU64::new(0),
-            pass_credentials: AtomicI32::new(0),
-            kept: Mutex::new(Level::Leaf, Vec::new()),
-            linger: Mutex::new(Level::Leaf, (0, 0)),
-        }
+        Self::with_buffers(DEFAULT_BUFFER, DEFAULT_BUFFER)
     }
 }
 
@@ -51,6 +63,66 @@ fn timeout(ns: &AtomicU64) -> Option<Duration> {
 }
 
 impl Options {
+    /// As a new socket has them whose buffers are so large.
+    #[must_use]
+    pub fn with_buffers(send: i32, receive: i32) -> Self {
+        Options {
+            send_buffer: AtomicI32::new(send),
+            receive_buffer: AtomicI32::new(receive),
+            locked: AtomicI32::new(0),
+            send_timeout: AtomicU64::new(0),
+            receive_timeout: AtomicU64::new(0),
+            pass_credentials: AtomicI32::new(0),
+            device: AtomicU32::new(0),
+            kept: Mutex::new(Level::Leaf, Vec::new()),
+            linger: Mutex::new(Level::Leaf, (0, 0)),
+            cookie: AtomicU64::new(0),
+        }
+    }
+
+    /// What an accepted socket has of its listener's.
+    #[must_use]
+    pub fn inherit(&self) -> Self {
+        let copy = |number: &AtomicI32| AtomicI32::new(number.load(Ordering::Relaxed));
+        let time = |number: &AtomicU64| AtomicU64::new(number.load(Ordering::Relaxed));
+        let kept = self.kept.lock().clone();
+        let linger = *self.linger.lock();
+        Options {
+            send_buffer: copy(&self.send_buffer),
+            receive_buffer: copy(&self.receive_buffer),
+            locked: copy(&self.locked),
+            send_timeout: time(&self.send_timeout),
+            receive_timeout: time(&self.receive_timeout),
+            pass_credentials: copy(&self.pass_credentials),
+            device: AtomicU32::new(self.device()),
+            kept: Mutex::new(Level::Leaf, kept),
+            linger: Mutex::new(Level::Leaf, linger),
+            cookie: AtomicU64::new(0),
+        }
+    }
+
+    /// SO_SNDBUF and SO_RCVBUF: doubled, within bounds that `forced` lifts.
+    pub fn set_buffer(&self, which: Buffer, asked: i32, forced: bool) {
+        let most = if forced { i32::MAX / 2 } else { MAX_BUFFER };
+        let doubled = asked.clamp(0, most) * 2;
+        let (buffer, least, lock) = match which {
+            Buffer::Send => (&self.send_buffer, MIN_SEND, SEND_LOCKED),
+            Buffer::Receive => (&self.receive_buffer, MIN_RECEIVE, RECEIVE_LOCKED),
+        };
+        buffer.store(doubled.max(least), Ordering::Relaxed);
+        self.locked.fetch_or(lock, Ordering::Relaxed);
+    }
+
+    /// True if the program chose SO_SNDBUF.
+    pub fn send_is_set(&self) -> bool {
+        self.locked.load(Ordering::Relaxed) & SEND_LOCKED != 0
+    }
+
+    /// True if the program chose SO_RCVBUF.
+    pub fn receive_is_set(&self) -> bool {
+        self.locked.load(Ordering::Relaxed) & RECEIVE_LOCKED != 0
+    }
+
     /// How long a send waits at most.
     pub fn send_timeout(&self) -> Option<Duration> {
         timeout(&self.send_timeout)
@@ -66,18 +138,43 @@ impl Options {
         self.pass_credentials.load(Ordering::Relaxed) != 0
     }
 
+    /// SO_BINDTODEVICE: an interface's number, 0 for all.
+    pub fn device(&self) -> u32 {
+        self.device.load(Ordering::Relaxed)
+    }
+
     /// Bytes that may wait to be received by the peer.
     pub fn send_limit(&self) -> usize {
         usize::try_from(self.send_buffer.load(Ordering::Relaxed)).unwrap_or(0)
     }
 
+    /// Bytes that may wait to be received here.
+    pub fn receive_limit(&self) -> usize {
+        usize::try_from(self.receive_buffer.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// SO_COOKIE: a number that no other socket has.
+    pub fn cookie(&self) -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let fresh = NEXT.fetch_add(1, Ordering::Relaxed);
+        let old = self
+            .cookie
+            .compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed);
+        old.err().unwrap_or(fresh)
+    }
+
     /// A kept number; 0 unless set.
     pub fn kept(&self, name: i32) -> i32 {
+        self.kept_or(name, 0)
+    }
+
+    /// A kept number; `default` unless set.
+    pub fn kept_or(&self, name: i32, default: i32) -> i32 {
         self.kept
             .lock()
             .iter()
             .find(|(kept, _)| *kept == name)
-            .map_or(0, |(_, value)| *value)
+            .map_or(default, |(_, value)| *value)
     }
 
     /// Keeps a number.

@@ -1,12 +1,13 @@
 //! An open end.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use syscalls::errno::{EBADF, ENOTTY};
 use syscalls::{Errno, SysResult, UserAddr};
 
-use super::{End, Framing, Pipe};
+use super::{End, Framing, Peers, Pipe};
 use crate::task::Current;
 use crate::vfs::{File, FileOps, OpenMode, Sink, Source};
 use crate::wait::{Ready, WaitQueue};
@@ -24,8 +25,13 @@ impl PipeEnd {
     /// Opens an end of `pipe`; dropping it closes that end.
     #[must_use]
     pub fn new(pipe: Arc<Pipe>, end: End) -> Self {
-        pipe.open(end);
-        PipeEnd { pipe, end }
+        Self::meeting(pipe, end).0
+    }
+
+    /// The same, and whom it met.
+    pub(super) fn meeting(pipe: Arc<Pipe>, end: End) -> (Self, Peers) {
+        let met = pipe.open(end);
+        (PipeEnd { pipe, end }, met)
     }
 
     /// The pipe.
@@ -73,8 +79,8 @@ impl FileOps for PipeEnd {
         self.pipe.poll(self.end)
     }
 
-    fn wait_queue(&self) -> Option<&WaitQueue> {
-        Some(&self.pipe.queue)
+    fn wait_queue(&self) -> Option<Cow<'_, WaitQueue>> {
+        Some(Cow::Borrowed(&self.pipe.queue))
     }
 
     fn ioctl(&self, task: &mut Current, _: &Arc<File>, command: u32, argument: u64) -> SysResult {

@@ -10,7 +10,7 @@ use syscalls::errno::{EAGAIN, EBUSY, EINVAL, EPERM, EPIPE};
 
 pub(crate) use self::ring::Ring;
 use crate::sync::{Level, Mutex};
-use crate::vfs::{Sink, Source};
+use crate::vfs::{OpenMode, Sink, Source};
 use crate::wait::{Ready, WaitQueue};
 
 pub use fifo::open_fifo;
@@ -55,6 +55,16 @@ pub enum End {
 }
 
 impl End {
+    /// What a FIFO opened in `mode` is; access mode 3 opens neither end.
+    pub(crate) fn of(mode: OpenMode) -> Option<Self> {
+        match (mode.reads(), mode.writes()) {
+            (true, true) => Some(End::Both),
+            (true, false) => Some(End::Read),
+            (false, true) => Some(End::Write),
+            (false, false) => None,
+        }
+    }
+
     fn reads(self) -> bool {
         self != End::Write
     }
@@ -89,10 +99,35 @@ impl Default for Pipe {
     }
 }
 
+/// What somebody who opens an end finds at the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Peers {
+    present: bool,
+    /// How often it was opened.
+    ever: u64,
+}
+
+impl State {
+    fn peers(&self, end: End) -> Peers {
+        let (count, ever) = if end == End::Read {
+            (self.writers, self.writers_ever)
+        } else {
+            (self.readers, self.readers_ever)
+        };
+        Peers {
+            present: count > 0,
+            ever,
+        }
+    }
+}
+
 impl Pipe {
-    fn open(&self, end: End) {
-        {
+    /// Also tells whom the opener met, in the same moment: a peer that waited for just this
+    /// may be gone in the next.
+    fn open(&self, end: End) -> Peers {
+        let met = {
             let mut state = self.state.lock();
+            let met = state.peers(end);
             if end.reads() {
                 state.readers += 1;
                 state.readers_ever += 1;
@@ -101,8 +136,10 @@ impl Pipe {
                 state.writers += 1;
                 state.writers_ever += 1;
             }
-        }
+            met
+        };
         self.queue.notify(Ready::all());
+        met
     }
 
     fn close(&self, end: End) {

@@ -29,8 +29,14 @@ impl Current {
                 if self.must_exit() {
                     return Flow::Exit;
                 }
+                self.obey_freeze();
+                if self.must_exit() {
+                    return Flow::Exit;
+                }
                 self.obey_stop();
-                if self.take_one(&mut restart) {
+                self.obey_pause();
+                self.obey_affinity();
+                if self.obey_trap(&mut restart) || self.take_one(&mut restart) {
                     self.mark_work();
                 }
             }
@@ -58,6 +64,9 @@ impl Current {
         let seen = self.group.continues.load(Ordering::SeqCst);
         let Some(info) = self.take_signal(self.signals.blocked().complement()) else {
             return false;
+        };
+        let Some(info) = self.show_signal(info, restart) else {
+            return true;
         };
         if let Ok(signal) = Signal::new(info.signo) {
             let action = self.group.handlers.get().take(signal);
@@ -122,6 +131,7 @@ impl Current {
         }
         self.own.saved_mask = None;
         self.set_blocked(blocked);
+        self.stop_at_handler();
     }
 
     /// Lets the application execute the system call instruction once more.
@@ -150,7 +160,7 @@ impl Current {
             blocked.remove(signal);
             self.set_blocked(blocked);
         }
-        if action.handler == Handler::Default {
+        if action.handler == Handler::Default && !self.trace.is_on() {
             self.group.set_protected(false);
         }
         let mut pending = self.signals.pending.lock();

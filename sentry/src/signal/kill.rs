@@ -7,7 +7,7 @@ use syscalls::errno::{EINVAL, EPERM, ESRCH};
 use syscalls::{Errno, Run, SysResult, UserPtr, call};
 
 use super::{Signal, Source};
-use crate::task::{Capabilities, Current, Pid, Task, ThreadGroup};
+use crate::task::{Capabilities, Current, INIT, Pid, Task, ThreadGroup};
 
 /// True for a siginfo that claims to come from the kernel or from tkill(2).
 pub(crate) fn is_forged(info: &Siginfo) -> bool {
@@ -22,7 +22,7 @@ impl Current {
 
     fn own_info(&self, signal: i32, code: i32) -> Siginfo {
         let uid = self.creds.get().uid.real;
-        Siginfo::kill(signal, code, self.group.pid, uid)
+        Siginfo::kill(signal, code, self.own_pid(), uid)
     }
 
     /// Sends a signal to the calling thread, as the kernel: SIGPIPE, SIGXFSZ.
@@ -41,9 +41,20 @@ impl Current {
     ) -> Result<(), Errno> {
         let target = group.leader().ok_or(ESRCH)?;
         self.check_kill(&target, signal)?;
+        let (info, source) = self.as_seen_by(group, info);
         match signal {
-            Some(_) => self.kernel.signal_process(group, info, Source::Inside),
+            Some(_) => self.kernel.signal_process(group, &info, source),
             None => Ok(()),
+        }
+    }
+
+    /// What another process hears: nothing of the sender that it does not see, and then
+    /// the signal holds for the init of a PID name space too.
+    fn as_seen_by(&self, target: &ThreadGroup, info: &Siginfo) -> (Siginfo, Source) {
+        if self.group.numbers.seen_from(target.pid_namespace()) == 0 {
+            (info.with_pid(0), Source::Outside)
+        } else {
+            (*info, Source::Inside)
         }
     }
 
@@ -70,9 +81,12 @@ impl Current {
         }
     }
 
-    /// kill(-1): everybody but the first process and the caller's own.
+    /// kill(-1): everybody that the caller sees, but the first process and its own.
     fn kill_everybody(&self, signal: Option<Signal>, info: &Siginfo) -> SysResult {
-        let others = |group: &Arc<ThreadGroup>| group.pid > 1 && group.pid != self.group.pid;
+        let namespace = self.pid_namespace();
+        let others = |group: &Arc<ThreadGroup>| {
+            group.numbers.seen_from(namespace) > INIT && group.pid != self.group.pid
+        };
         let groups = self.kernel.pids.groups();
         let groups: Vec<_> = groups.into_iter().filter(others).collect();
         if groups.is_empty() {
@@ -107,13 +121,15 @@ impl Current {
     /// tkill(2), tgkill(2): one thread, of process `tgid` if that is given.
     fn kill_thread(&self, tgid: Option<Pid>, tid: Pid, info: &Siginfo) -> SysResult {
         let signal = Signal::or_none(info.signo)?;
-        let task = self.kernel.pids.task(tid).ok_or(ESRCH)?;
-        if tgid.is_some_and(|tgid| tgid != task.group.pid) {
+        let task = self.find_task(tid).ok_or(ESRCH)?;
+        let process = task.group.numbers.seen_from(self.pid_namespace());
+        if tgid.is_some_and(|tgid| tgid != process) {
             return Err(ESRCH.into());
         }
         self.check_kill(&task, signal)?;
         if signal.is_some() && !task.is_exiting() {
-            self.kernel.signal_task(&task, info)?;
+            let (info, source) = self.as_seen_by(&task.group, info);
+            self.kernel.signal_task_from(&task, &info, source)?;
         }
         Ok(0)
     }
@@ -122,7 +138,7 @@ impl Current {
         let mut info = self.mem().read(at)?;
         info.signo = signal;
         // Only oneself can be lied to.
-        if is_forged(&info) && to != self.group.pid {
+        if is_forged(&info) && to != self.own_pid() {
             return Err(EPERM);
         }
         Ok(info)
@@ -137,13 +153,12 @@ impl Run<Current> for call::Kill {
             i32::MIN => Err(ESRCH.into()),
             -1 => task.kill_everybody(signal, &info),
             0 => task.kill_process_group(task.group.pgid(), signal, &info),
-            pid if pid < 0 => task.kill_process_group(-pid, signal, &info),
+            pid if pid < 0 => {
+                let pgid = task.resolve(-pid).ok_or(ESRCH)?;
+                task.kill_process_group(pgid, signal, &info)
+            }
             pid => {
-                let group = match task.kernel.pids.group(pid) {
-                    Some(group) => group,
-                    // Linux finds a process by any of its threads.
-                    None => task.kernel.pids.task(pid).ok_or(ESRCH)?.group.clone(),
-                };
+                let group = task.find_process_by_thread(pid).ok_or(ESRCH)?;
                 task.kill_process(&group, signal, &info)?;
                 Ok(0)
             }
@@ -175,11 +190,7 @@ impl Run<Current> for call::RtSigqueueinfo {
     fn run(self, task: &mut Current) -> SysResult {
         let info = task.read_queued(self.info, self.sig, self.tgid)?;
         let signal = Signal::or_none(self.sig)?;
-        let found = task.kernel.pids.group(self.tgid);
-        let group = match found {
-            Some(group) => group,
-            None => task.kernel.pids.task(self.tgid).ok_or(ESRCH)?.group.clone(),
-        };
+        let group = task.find_process_by_thread(self.tgid).ok_or(ESRCH)?;
         task.kill_process(&group, signal, &info)?;
         Ok(0)
     }

@@ -65,6 +65,21 @@ impl TaskSignals {
     pub(crate) fn take(&self, blocked: SigSet) -> Option<Siginfo> {
         self.pending.lock().take(blocked)
     }
+
+    /// What waits, in order.
+    pub(crate) fn list(&self) -> Vec<Siginfo> {
+        self.pending.lock().list()
+    }
+
+    /// Adds a signal that nobody sent.
+    pub(crate) fn push_silent(&self, signal: Signal) {
+        self.pending.lock().push(signal, None);
+    }
+
+    /// Sets the blocked signals of a thread that stands in a stop for its tracer.
+    pub(crate) fn set_blocked_of_stopped(&self, blocked: SigSet) {
+        self.blocked.set(blocked.without(SigSet::UNBLOCKABLE));
+    }
 }
 
 /// Signals sent to a process as a whole.
@@ -76,6 +91,11 @@ pub struct GroupSignals {
 }
 
 impl GroupSignals {
+    /// What waits, in order.
+    pub(crate) fn list(&self) -> Vec<Siginfo> {
+        self.pending.lock().list()
+    }
+
     pub(crate) fn new() -> Self {
         GroupSignals {
             pending: Mutex::new(Level::Signals, Pending::default()),

@@ -76,6 +76,11 @@ impl Pending {
         Some(self.take_one(signal))
     }
 
+    /// What waits, in order.
+    pub(crate) fn list(&self) -> Vec<Siginfo> {
+        self.entries.iter().map(|entry| entry.info).collect()
+    }
+
     fn take_one(&mut self, signal: Signal) -> Siginfo {
         let at = self.entries.iter().position(|e| e.signal == signal);
         let entry = at.and_then(|at| self.entries.remove(at));

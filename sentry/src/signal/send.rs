@@ -19,10 +19,10 @@ use crate::wait::Ready;
 /// Where a signal comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A process of the sandbox, or the kernel on its behalf.
+    /// A process that the target sees, or the kernel on its behalf.
     Inside,
-    /// Whoever started the sandbox: `SIGKILL` and `SIGSTOP` then hold for the first
-    /// process too.
+    /// A process of a PID name space around the target's, or whoever started the sandbox:
+    /// `SIGKILL` and `SIGSTOP` then hold for the init of the name space too.
     Outside,
 }
 
@@ -68,7 +68,17 @@ impl Kernel {
 
     /// Sends a signal to one thread; as [`Self::signal_process`].
     pub fn signal_task(&self, task: &Arc<Task>, info: &Siginfo) -> Result<(), Errno> {
-        let (result, continued) = self.send(&task.group, Some(task), info, Source::Inside)?;
+        self.signal_task_from(task, info, Source::Inside)
+    }
+
+    /// As [`Self::signal_task`], from wherever.
+    pub(super) fn signal_task_from(
+        &self,
+        task: &Arc<Task>,
+        info: &Siginfo,
+        source: Source,
+    ) -> Result<(), Errno> {
+        let (result, continued) = self.send(&task.group, Some(task), info, source)?;
         if continued == Continued::Yes {
             let tree = self.pids.lock();
             self.tell_parent_of_stop(&tree, &task.group, StopEvent::Continued);
@@ -109,6 +119,10 @@ impl Kernel {
         let result = if is_dropped(group, &state, thread, signal, source) {
             Ok(())
         } else if signal == Signal::KILL {
+            for thread in &state.threads {
+                thread.trace.kill();
+                thread.kick();
+            }
             state.begin_end(ExitStatus::Killed(signal));
             Ok(())
         } else {
@@ -182,6 +196,7 @@ fn resume(group: &ThreadGroup, state: &mut GroupState) -> Continued {
         StopState::Running => Continued::No,
         StopState::Stopping(_) | StopState::Stopped(_) => {
             for thread in &state.threads {
+                thread.trace.notify();
                 thread.kick();
             }
             Continued::Yes
@@ -207,7 +222,8 @@ fn is_dropped(
         let forced = source == Source::Outside && SigSet::UNBLOCKABLE.contains(signal);
         return !forced;
     }
-    handlers.ignores(signal)
+    let traced = target.is_some_and(|task| task.trace.is_on());
+    !traced && handlers.ignores(signal)
 }
 
 /// Gets a thread going that can take the signal, best one that has nothing else to do.

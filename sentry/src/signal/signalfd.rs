@@ -1,10 +1,11 @@
 //! signalfd(2).
 //!
-//! Differs from Linux: signals are those of the process that made the descriptor, also
-//! when a child reads it after fork(2).
+//! Signals are those of who reads or polls, not of who made the descriptor: a child that
+//! inherited it sees its own. An epoll(7) waits for arrivals at the process that added the
+//! descriptor, as Linux does.
 
 use std::any::Any;
-use std::sync::{Arc, Weak};
+use std::borrow::Cow;
 
 use syscalls::abi::signal::{Siginfo, SignalfdFlags, SignalfdSiginfo};
 use syscalls::errno::{EAGAIN, EINVAL};
@@ -14,41 +15,32 @@ use zerocopy::{FromZeros, IntoBytes};
 use super::{SigSet, Signal};
 use crate::fd::CloseOnExec;
 use crate::sync::{Level, Slot};
-use crate::task::{Current, ThreadGroup};
+use crate::task::{Current, PidNamespace, of_this_thread};
 use crate::vfs::{AnonKind, File, FileOps, OpenMode, Sink};
 use crate::wait::{Ready, WaitQueue};
 
 struct SignalFd {
     wanted: Slot<SigSet>,
-    group: Weak<ThreadGroup>,
-    /// The process's queue of arrivals.
-    arrivals: WaitQueue,
 }
 
 impl SignalFd {
+    /// One of the wanted signals, those of the calling thread first.
     fn take(&self) -> Option<Siginfo> {
-        let group = self.group.upgrade()?;
+        let reader = of_this_thread()?;
         let others = self.wanted.get().complement();
-        let of_threads = || {
-            group
-                .threads()
-                .iter()
-                .find_map(|thread| thread.signals.take(others))
-        };
-        group.signals.take(others).or_else(of_threads)
+        let of_process = || reader.group.signals.take(others);
+        reader.signals.take(others).or_else(of_process)
     }
 
     fn is_pending(&self) -> bool {
-        let Some(group) = self.group.upgrade() else {
+        let Some(reader) = of_this_thread() else {
             return false;
         };
-        let wanted = self.wanted.get();
-        let meets = |pending: SigSet| !pending.intersection(wanted).is_empty();
-        meets(group.signals.pending())
-            || group
-                .threads()
-                .iter()
-                .any(|thread| meets(thread.signals.pending()))
+        let pending = reader
+            .signals
+            .pending()
+            .union(reader.group.signals.pending());
+        !pending.intersection(self.wanted.get()).is_empty()
     }
 }
 
@@ -104,11 +96,11 @@ impl FileOps for SignalFd {
         }
     }
 
-    fn wait_queue(&self) -> Option<&WaitQueue> {
-        Some(&self.arrivals)
+    fn wait_queue(&self) -> Option<Cow<'_, WaitQueue>> {
+        of_this_thread().map(|reader| Cow::Owned(reader.group.signals.arrivals.clone()))
     }
 
-    fn fd_info(&self) -> String {
+    fn fd_info(&self, _: &PidNamespace) -> String {
         format!("sigmask:\t{:016x}\n", self.wanted.get().bits())
     }
 
@@ -134,14 +126,12 @@ fn signalfd(
         let file = task.fds.get().get(fd)?;
         let known = file.downcast::<SignalFd>().ok_or(EINVAL)?;
         known.wanted.set(wanted);
-        known.arrivals.notify(Ready::READABLE);
+        task.group.signals.arrivals.notify(Ready::READABLE);
         return fd.to_result();
     }
     let reserved = task.reserve_fd()?;
     let ops = SignalFd {
         wanted: Slot::new(Level::Leaf, wanted),
-        group: Arc::downgrade(&task.group),
-        arrivals: task.group.signals.arrivals.clone(),
     };
     let nonblocking = flags.contains(SignalfdFlags::NONBLOCK);
     let status = if nonblocking {

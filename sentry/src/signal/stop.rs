@@ -42,7 +42,8 @@ impl Kernel {
             let uid = group.leader().map_or(0, |task| task.creds.get().uid.real);
             let (code, status) = event.to_child();
             let times = group.usage().ticks();
-            let info = Siginfo::child(code, group.pid, uid, status, times.0, times.1);
+            let pid = group.numbers.seen_from(parent.pid_namespace());
+            let info = Siginfo::child(code, pid, uid, status, times.0, times.1);
             let _ = self.signal_process_within(tree, &parent, &info);
         }
         parent.notify_child_event();
@@ -111,22 +112,29 @@ impl Current {
     /// Sleeps while the process is stopped.
     pub(crate) fn obey_stop(&self) {
         loop {
-            let event = {
+            let (first, event) = {
                 let mut state = self.group.state();
                 if state.stop == StopState::Running {
                     self.set_stopped(false);
                     return;
                 }
+                let first = !self.is_stopped();
                 self.set_stopped(true);
-                state.finish_stop()
+                (first, state.finish_stop())
             };
-            if let Some(event) = event {
+            // A parent that traces the thread hears of that instead.
+            let told = self.trace.is_by(self.group.parent_pid());
+            if let Some(event) = event.filter(|_| !told) {
                 let tree = self.kernel.pids.lock();
                 self.kernel.tell_parent_of_stop(&tree, &self.group, event);
+            }
+            if self.trap_for_group_stop(first) {
+                return;
             }
             // Kicks without a continuation find the process stopped again.
             self.take_work();
             let stopped = || match self.group.state().stop {
+                _ if self.trace.is_on() => Ok(()),
                 StopState::Running => Ok(()),
                 StopState::Stopping(_) | StopState::Stopped(_) => Err(Stop::from(EAGAIN)),
             };

@@ -25,6 +25,8 @@ levels! {
     TaskSet,
     /// Threads, children and life of one thread group.
     Group,
+    /// How a thread is traced.
+    Trace,
     /// Terminals.
     Tty,
     /// Signal handlers and pending signals.
@@ -43,7 +45,13 @@ levels! {
     FileLocks,
     /// Buffers of pipes.
     Pipe,
-    /// Sockets.
+    /// States of internet sockets.
+    Endpoint,
+    /// Ports of the internet protocols.
+    Ports,
+    /// Whose turn it is to take from a socket.
+    Turn,
+    /// Sockets, and what waits in them.
     Socket,
     /// System V and POSIX IPC objects.
     Ipc,
@@ -57,6 +65,8 @@ levels! {
     Mappings,
     /// Timers.
     Timers,
+    /// Watches and events of inotify.
+    Inotify,
     /// Waiters and ready lists.
     Wait,
     /// Locks under which nothing else is taken.

@@ -1,8 +1,9 @@
 //! sysinfo(2).
 
 use syscalls::abi::task::Sysinfo;
-use syscalls::{Run, SysResult, call};
+use syscalls::{PAGE_SIZE, Run, SysResult, call};
 
+use crate::cgroup::MAX;
 use crate::kernel::Kernel;
 use crate::task::Current;
 use crate::time::now_monotonic;
@@ -20,13 +21,16 @@ impl Kernel {
     /// What `free` shows.
     pub fn memory_size(&self) -> Memory {
         let limit = self.memory.limit();
-        let total = match self.config.memory_limit {
-            0 => limit,
-            configured => configured.min(limit),
+        let total = match self.cgroup.limits.memory() {
+            MAX => limit,
+            // A page more: a limit that is not below the machine's memory is none to
+            // programs that compare the two, as the Java virtual machine does.
+            limit => limit.saturating_add(PAGE_SIZE),
         };
+        // The kernel's own share is not free.
         Memory {
             total,
-            free: total.saturating_sub(self.memory.used()),
+            free: limit.min(total).saturating_sub(self.memory.used()),
         }
     }
 }

@@ -5,14 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use platform::Regs;
 use syscalls::abi::sched::CloneFlags;
-use syscalls::errno::{EAGAIN, EINVAL, EPERM};
+use syscalls::errno::{EAGAIN, EINVAL, ENOMEM, EPERM};
 use syscalls::{Errno, Restart, Stop, UserPtr};
 
 use super::run::{self, Start};
-use super::{Capabilities, Current, NewGroup, NewTask, Pid, Resource, Task, ThreadGroup, pidfd};
+use super::{
+    Capabilities, Current, NewGroup, NewTask, Numbers, Pid, PidNamespace, Resource, Task,
+    ThreadGroup, pidfd,
+};
 use crate::fd::CloseOnExec;
 use crate::mm::Mm;
+use crate::ptrace::{Event, clone_event};
 use crate::signal::{AltStack, Signal};
+use crate::time::cpu_limit;
 use crate::wait::{Ready, WaitQueue};
 
 /// What clone(2), clone3(2), fork(2) and vfork(2) ask for.
@@ -26,20 +31,21 @@ pub(crate) struct CloneRequest {
     pub(crate) parent_tid: Option<UserPtr<i32>>,
     pub(crate) child_tid: Option<UserPtr<i32>>,
     pub(crate) pidfd: Option<UserPtr<i32>>,
-    /// The number that the child shall have, clone3(2).
-    pub(crate) tid: Option<Pid>,
+    /// The numbers that the child shall have, from its own name space outward, clone3(2).
+    pub(crate) tids: Vec<Pid>,
 }
 
 /// Name spaces that there is only one of.
 const MISSING_NAMESPACES: CloneFlags = CloneFlags::NEWUSER
-    .union(CloneFlags::NEWPID)
-    .union(CloneFlags::NEWNET)
-    .union(CloneFlags::NEWIPC)
     .union(CloneFlags::NEWCGROUP)
     .union(CloneFlags::NEWTIME);
 
 /// Name spaces that a task can have of its own.
-const OWN_NAMESPACES: CloneFlags = CloneFlags::NEWUTS.union(CloneFlags::NEWNS);
+const OWN_NAMESPACES: CloneFlags = CloneFlags::NEWUTS
+    .union(CloneFlags::NEWNS)
+    .union(CloneFlags::NEWIPC)
+    .union(CloneFlags::NEWNET)
+    .union(CloneFlags::NEWPID);
 
 /// The parent of vfork(2) waits here until the child has another memory.
 pub(crate) struct Vfork {
@@ -48,6 +54,12 @@ pub(crate) struct Vfork {
 }
 
 impl Task {
+    /// True unless its children live in another PID name space than it does itself.
+    pub(super) fn has_children_beside_it(&self) -> bool {
+        let theirs = |namespace: &Arc<_>| Arc::ptr_eq(namespace, self.pid_namespace());
+        self.pid_for_children.with(theirs)
+    }
+
     /// The task uses its parent's memory no longer.
     pub(super) fn end_vfork(&self) {
         if let Some(vfork) = self.vfork.set(None) {
@@ -70,8 +82,12 @@ impl CloneRequest {
             (CloneFlags::SIGHAND | CloneFlags::CLEAR_SIGHAND, true),
             (CloneFlags::THREAD, !self.has(CloneFlags::SIGHAND)),
             (CloneFlags::SIGHAND, !self.has(CloneFlags::VM)),
-            // The children of the first process are its own business.
+            // The children of a first process are its own business.
             (CloneFlags::PARENT, task.group.parent_pid() == 0),
+            (CloneFlags::PARENT, task.group.numbers.is_nested_init()),
+            // Threads of a process live in one name space.
+            (CloneFlags::THREAD | CloneFlags::NEWPID, true),
+            (CloneFlags::THREAD, !task.has_children_beside_it()),
             (CloneFlags::INTO_CGROUP, true),
         ];
         if contradictions
@@ -100,6 +116,9 @@ pub(super) fn check_namespaces(task: &Task, flags: CloneFlags) -> Result<(), Err
     if wanted.intersects(MISSING_NAMESPACES) {
         return Err(EINVAL.why("no such name spaces here"));
     }
+    if wanted.contains(CloneFlags::NEWPID) && !task.has_children_beside_it() {
+        return Err(EINVAL);
+    }
     Ok(())
 }
 
@@ -109,8 +128,11 @@ impl Current {
         request.check(self)?;
         self.check_process_limit()?;
         let mm = self.child_memory(request)?;
-        let pid = self.kernel.pids.lock().allocate_as(request.tid)?;
-        let task = self.child_task(request, pid, mm.clone())?;
+        let kernel = self.kernel.clone();
+        let namespace = self.child_pid_namespace(request)?;
+        let reserved = kernel.pids.reserve(&namespace, &request.tids)?;
+        let pid = reserved.numbers.seen_from(self.pid_namespace());
+        let task = self.child_task(request, &reserved.numbers, mm.clone())?;
         let pidfd = match request.pidfd {
             Some(at) => {
                 let reservation = self.reserve_fd()?;
@@ -131,7 +153,8 @@ impl Current {
             })
         });
         task.vfork.set(vfork.clone());
-        self.publish(request, &task)?;
+        let event = self.event_of(request);
+        self.publish(request, &task, event)?;
         if let Err(error) = run::spawn(start) {
             log::warn!("no host thread for a task: {error}");
             self.unpublish(&task);
@@ -140,10 +163,43 @@ impl Current {
         if let Some((reservation, file)) = pidfd {
             reservation.fill(file, CloseOnExec::Yes);
         }
+        let numbers = reserved.numbers.clone();
+        drop(reserved);
+        if let Some(event) = event {
+            self.stop_for_event(event, self.number_for_tracer(&numbers));
+        }
         if let Some(vfork) = vfork {
             self.wait_for_vfork(&vfork);
+            self.stop_for_event(Event::VforkDone, self.number_for_tracer(&numbers));
         }
         Ok(pid)
+    }
+
+    /// Where the child will live.
+    fn child_pid_namespace(&self, request: &CloneRequest) -> Result<Arc<PidNamespace>, Errno> {
+        if request.has(CloneFlags::THREAD) {
+            return Ok(self.pid_namespace().clone());
+        }
+        let namespace = self.pid_for_children.get();
+        if request.has(CloneFlags::NEWPID) {
+            PidNamespace::new(&namespace)
+        } else {
+            Ok(namespace)
+        }
+    }
+
+    /// For what a tracer is told of the child, if it wants to know.
+    fn event_of(&self, request: &CloneRequest) -> Option<Event> {
+        let event = if request.has(CloneFlags::UNTRACED) {
+            return None;
+        } else if request.has(CloneFlags::VFORK) {
+            Event::Vfork
+        } else if request.exit_signal == Some(Signal::CHLD) {
+            Event::Fork
+        } else {
+            Event::Clone
+        };
+        clone_event(self, event)
     }
 
     /// RLIMIT_NPROC: `EAGAIN`.
@@ -176,13 +232,13 @@ impl Current {
     fn child_task(
         &self,
         request: &CloneRequest,
-        pid: Pid,
+        numbers: &Arc<Numbers>,
         mm: Arc<Mm>,
     ) -> Result<Arc<Task>, Errno> {
         let group = if request.has(CloneFlags::THREAD) {
             self.group.clone()
         } else {
-            self.child_group(request, pid)
+            self.child_group(request, numbers)
         };
         let fs = if request.has(CloneFlags::FS) {
             self.fs.get()
@@ -195,7 +251,7 @@ impl Current {
             self.fds.get().fork()
         };
         let task = Task::new(NewTask {
-            tid: pid,
+            numbers: numbers.clone(),
             kernel: self.kernel.clone(),
             group,
             name: self.name.get(),
@@ -206,6 +262,9 @@ impl Current {
             blocked: self.signals.blocked(),
         });
         task.inherit(self);
+        if request.has(CloneFlags::SYSVSEM) {
+            task.undo.set(Some(self.undo_list()));
+        }
         task.take_own_namespaces(request.flags);
         if request.has(CloneFlags::CHILD_CLEARTID) {
             let addr = request.child_tid.map_or(0, |at| at.addr().get());
@@ -214,7 +273,7 @@ impl Current {
         Ok(task)
     }
 
-    fn child_group(&self, request: &CloneRequest, pid: Pid) -> Arc<ThreadGroup> {
+    fn child_group(&self, request: &CloneRequest, numbers: &Arc<Numbers>) -> Arc<ThreadGroup> {
         let handlers = self.group.handlers.get();
         let handlers = if request.has(CloneFlags::SIGHAND) {
             handlers
@@ -229,7 +288,7 @@ impl Current {
             request.exit_signal
         };
         let group = ThreadGroup::new(NewGroup {
-            pid,
+            numbers: numbers.clone(),
             handlers,
             limits: self.group.limits.fork(),
             session: self.group.session.get(),
@@ -237,6 +296,7 @@ impl Current {
             exit_signal,
         });
         group.inherit(&self.group);
+        cpu_limit::enforce(&self.kernel, &group);
         group
     }
 
@@ -282,17 +342,29 @@ impl Current {
 
     /// Makes the child findable, unless a signal has come meanwhile: sent to the process
     /// group, it would miss the child.
-    fn publish(&self, request: &CloneRequest, task: &Arc<Task>) -> Result<(), Stop> {
+    fn publish(
+        &self,
+        request: &CloneRequest,
+        task: &Arc<Task>,
+        event: Option<Event>,
+    ) -> Result<(), Stop> {
         let mut tree = self.kernel.pids.lock();
         if self.has_work() {
             return Err(Stop::Restart(Restart::NoIntr));
         }
+        // Its init may have ended since the numbers were given.
+        if task.pid_namespace().is_closed() {
+            return Err(ENOMEM.into());
+        }
+        let cgroup = self.kernel.cgroup_of(&self.group);
+        self.kernel.admit_task(&tree, &cgroup)?;
         if request.has(CloneFlags::THREAD) {
             let mut state = self.group.state();
             // Decided since the look above: the new thread would not hear of it.
             if state.end.is_some() || state.sole.is_some() {
                 return Err(Stop::Restart(Restart::NoIntr));
             }
+            task.seccomp.inherit(&self.seccomp);
             state.threads.push(task.clone());
         } else {
             let own = (self.group.pid, self.tid());
@@ -302,14 +374,19 @@ impl Current {
             } else {
                 Some(own)
             };
-            // The session and group may have changed since they were copied.
+            // They may have changed since they were copied.
             task.group.set_pgid(self.group.pgid());
             task.group.session.set(self.group.session.get());
+            task.group.set_cgroup(self.group.cgroup());
             tree.insert_process(&task.group, parent);
             task.group.set_leader(task);
+            task.seccomp.inherit(&self.seccomp);
             task.group.state().threads.push(task.clone());
         }
         tree.insert_task(task);
+        if event.is_some() || request.has(CloneFlags::PTRACE) {
+            tree.link_child(self, task);
+        }
         Ok(())
     }
 

@@ -5,9 +5,9 @@ use syscalls::errno::{E2BIG, EINVAL};
 use syscalls::{Errno, Run, SysResult, UserAddr, UserPtr, call};
 use zerocopy::IntoBytes;
 
-use super::Current;
 use super::calls::number;
 use super::clone::{CloneRequest, check_namespaces};
+use super::{Current, PidNamespace};
 use crate::signal::Signal;
 
 impl Run<Current> for call::Fork {
@@ -47,7 +47,7 @@ impl Run<Current> for call::Clone {
             parent_tid: Some(self.parent_tid).filter(|_| flags.contains(CloneFlags::PARENT_SETTID)),
             child_tid: Some(self.child_tid),
             pidfd: Some(self.parent_tid).filter(|_| flags.contains(CloneFlags::PIDFD)),
-            tid: None,
+            tids: Vec::new(),
         };
         number(task.clone_task(&request)?)
     }
@@ -112,27 +112,31 @@ impl Current {
             parent_tid: pointer(args.parent_tid, CloneFlags::PARENT_SETTID),
             child_tid: Some(UserPtr::new(UserAddr::new(args.child_tid))),
             pidfd: pointer(args.pidfd, CloneFlags::PIDFD),
-            tid: self.wanted_tid(args)?,
+            tids: self.wanted_tids(args)?,
         })
     }
 
-    /// `set_tid`: a number in this pid name space, the only one.
-    fn wanted_tid(&self, args: &CloneArgs) -> Result<Option<super::Pid>, Errno> {
+    /// `set_tid`: numbers from the child's own name space outward.
+    fn wanted_tids(&self, args: &CloneArgs) -> Result<Vec<super::Pid>, Errno> {
         use super::Capabilities;
-        if args.set_tid_size == 0 && args.set_tid == 0 {
-            return Ok(None);
-        }
-        if args.set_tid_size != 1 || args.set_tid == 0 {
+        /// As deep as name spaces lie.
+        const MAX: usize = 32;
+        let count = usize::try_from(args.set_tid_size).map_err(|_| EINVAL)?;
+        if count > MAX || (count == 0) != (args.set_tid == 0) {
             return Err(EINVAL);
         }
-        let tid = self.mem().read(UserPtr::new(UserAddr::new(args.set_tid)))?;
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let at = UserAddr::new(args.set_tid).cast::<i32>();
+        let tids = self.mem().read_slice(at, count)?;
         let creds = self.creds.get();
         let allowed =
             creds.has(Capabilities::SYS_ADMIN) || creds.has(Capabilities::CHECKPOINT_RESTORE);
         if !allowed {
             return Err(syscalls::errno::EPERM);
         }
-        Ok(Some(tid))
+        Ok(tids)
     }
 }
 
@@ -161,11 +165,22 @@ impl Run<Current> for call::Unshare {
             return Err(EINVAL.into());
         }
         check_namespaces(task, flags)?;
+        let pids = if flags.contains(CloneFlags::NEWPID) {
+            Some(PidNamespace::new(task.pid_namespace())?)
+        } else {
+            None
+        };
+        if let Some(pids) = pids {
+            task.pid_for_children.set(pids);
+        }
         if flags.contains(CloneFlags::NEWNS) {
             flags |= CloneFlags::FS;
         }
         if flags.contains(CloneFlags::FS) {
             task.fs.set(task.fs.get().fork());
+        }
+        if flags.intersects(CloneFlags::SYSVSEM | CloneFlags::NEWIPC) {
+            task.leave_undo_list();
         }
         if flags.contains(CloneFlags::FILES) {
             task.fds.set(task.fds.get().fork());

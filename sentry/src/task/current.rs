@@ -1,12 +1,25 @@
 //! The running task, as its own host thread owns it.
 
+use std::cell::RefCell;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use platform::{Context, Regs};
 
 use super::Task;
 use crate::mm::Mm;
+
+thread_local! {
+    /// See [`of_this_thread`].
+    static TASK: RefCell<Weak<Task>> = const { RefCell::new(Weak::new()) };
+}
+
+/// The task for which the calling thread works, as Linux's `current`: for the few objects
+/// whose answer depends on who asks. `None` on threads of the kernel itself.
+#[must_use]
+pub fn of_this_thread() -> Option<Arc<Task>> {
+    TASK.with_borrow(Weak::upgrade)
+}
 
 /// The task whose host thread this is. Only it can sleep, change its registers and run
 /// application code.
@@ -27,6 +40,7 @@ impl Current {
     #[must_use]
     pub fn new(task: Arc<Task>, mm: Arc<Mm>, regs: Regs, context: Box<dyn Context>) -> Self {
         task.parker().bind();
+        TASK.set(Arc::downgrade(&task));
         task.start_clock();
         task.set_interrupt(Some(context.interrupter()));
         Current {
@@ -58,6 +72,7 @@ impl Current {
 
     /// Called when the task starts to sleep in the kernel.
     pub(crate) fn enter_wait(&self) {
+        super::usage::count(&self.task.counts.sleeps);
         self.task.set_sleeping(true);
     }
 

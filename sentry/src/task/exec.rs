@@ -1,9 +1,10 @@
 //! Running another program, execve(2).
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use platform::{FpState, Regs};
+use platform::Regs;
 use syscalls::abi::fs::PathFlags;
 use syscalls::errno::{E2BIG, EAGAIN, EINVAL, ENOENT};
 use syscalls::{Errno, Fd, Restart, Run, Stop, SysResult, UserCStr, UserPtr, call};
@@ -11,6 +12,7 @@ use syscalls::{Errno, Fd, Restart, Run, Stop, SysResult, UserCStr, UserPtr, call
 use super::exec_creds::ExecCredentials;
 use super::{Current, Resource};
 use crate::loader::{self, Image, Program};
+use crate::ptrace::Event;
 use crate::signal::{AltStack, Signal};
 use crate::vfs::{File, Walking};
 
@@ -103,8 +105,14 @@ impl Current {
             (true, false) => [format!("/dev/fd/{}/", dirfd.0).as_bytes(), path].concat(),
         };
         let (image, creds) = self.load_program(file, shown, path_closes, strings)?;
+        let before = self.numbers();
         self.become_sole()?;
         self.commit(image, creds);
+        self.regs.rax = 0;
+        if self.trace.is_on() {
+            self.show_code();
+        }
+        self.stop_for_event(Event::Exec, self.number_for_tracer(&before));
         Err(Stop::Registers)
     }
 
@@ -134,7 +142,13 @@ impl Current {
             }
             self.open_program(self.walk(path, Walking::FOLLOW)?)
         };
-        let identity = |file: &Arc<File>| ExecCredentials::for_file(self, file).identity();
+        let creds = Cell::new(None);
+        let identity = |file: &Arc<File>| {
+            let found = ExecCredentials::for_file(self, file);
+            let identity = found.identity();
+            creds.set(Some(found));
+            identity
+        };
         let program = Program {
             file,
             path,
@@ -146,7 +160,8 @@ impl Current {
             identity: &identity,
         };
         let image = loader::load(&self.kernel, program)?;
-        let creds = ExecCredentials::for_file(self, &image.file);
+        let creds = creds.take();
+        let creds = creds.unwrap_or_else(|| ExecCredentials::for_file(self, &image.file));
         Ok((image, creds))
     }
 
@@ -188,8 +203,13 @@ impl Current {
     fn commit(&mut self, image: Image, creds: ExecCredentials) {
         super::robust::release(self);
         let old = self.mem().clone();
+        let peak = old.peak();
+        {
+            let mut state = self.group.state();
+            state.past_usage.max_rss = state.past_usage.max_rss.max(peak);
+        }
         super::exit::leave_memory(self.task(), &old);
-        self.context.release();
+        self.context.finish();
         image.mm.set_exe(Some(image.file));
         self.replace_mm(image.mm);
         drop(old);
@@ -206,10 +226,6 @@ impl Current {
         self.own.alt_stack = AltStack::default();
         self.own.saved_mask = None;
         self.regs = Regs::start(image.rip, image.rsp);
-        if self.context.set_fp_state(&FpState::initial()).is_err() {
-            // The next switch reports what is wrong.
-            log::debug!("thread {}: vector state not reset", self.tid());
-        }
     }
 
     fn close_on_exec(&self) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use syscalls::Errno;
 
-use super::creds::SecureBits;
+use super::capabilities::SecureBits;
 use super::{Capabilities, Credentials, Current, Task};
 use crate::loader::Identity;
 use crate::vfs::{File, Mode, MountFlags};
@@ -13,8 +13,6 @@ use crate::vfs::{File, Mode, MountFlags};
 pub(crate) struct ExecCredentials {
     creds: Credentials,
     secure: bool,
-    /// Others may not look into the process: it gained something.
-    gained: bool,
 }
 
 /// Capabilities of a file, the attribute `security.capability`.
@@ -145,12 +143,8 @@ fn transform(
     };
     new.securebits -= SecureBits::KEEP_CAPS;
     let beyond_ambient = effective || !new.ambient.contains(new.permitted);
-    let gained = new.uid.effective != old.uid.effective
-        || new.gid.effective != old.gid.effective
-        || !old.permitted.contains(new.permitted);
     ExecCredentials {
         secure: set_id || (new.uid.real != ROOT && beyond_ambient),
-        gained,
         creds: new,
     }
 }
@@ -175,7 +169,7 @@ mod tests {
         assert_eq!(after.creds.effective, user(0).bounding);
         assert!(!after.secure);
         let after = transform(&user(5), user(5), None);
-        assert!(after.creds.permitted.is_empty() && !after.secure && !after.gained);
+        assert!(after.creds.permitted.is_empty() && !after.secure);
     }
 
     #[test]
@@ -183,7 +177,7 @@ mod tests {
         let mut new = user(5);
         new.uid.effective = 0;
         let after = transform(&user(5), new, None);
-        assert!(after.secure && after.gained);
+        assert!(after.secure);
         assert_eq!(after.creds.uid.real, 5);
         assert_eq!(after.creds.uid.saved, 0);
         assert_eq!(after.creds.effective, user(0).bounding);
@@ -198,7 +192,7 @@ mod tests {
         assert_eq!(caps.map(|c| c.permitted), Some(Capabilities::NET_RAW));
         let after = transform(&user(5), user(5), caps);
         assert_eq!(after.creds.effective, Capabilities::NET_RAW);
-        assert!(after.secure && after.gained);
+        assert!(after.secure);
         assert_eq!(FileCapabilities::parse(&bytes[..12]), None);
     }
 
@@ -210,6 +204,6 @@ mod tests {
         old.ambient = Capabilities::CHOWN;
         let after = transform(&old, old.clone(), None);
         assert_eq!(after.creds.effective, Capabilities::CHOWN);
-        assert!(!after.secure && !after.gained);
+        assert!(!after.secure);
     }
 }

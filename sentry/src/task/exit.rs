@@ -9,6 +9,7 @@ use syscalls::{Run, Stop, SysResult, UserAddr, UserPtr, call};
 use super::{Current, ExitStatus, Pid, Process, Task, Terminal, ThreadGroup, Tree, Usage, Zombie};
 use crate::kernel::Kernel;
 use crate::mm::{Mm, Sharing};
+use crate::ptrace::{note_end, release_tracees};
 use crate::signal::{Handler, Signal};
 use crate::wait::Ready;
 
@@ -31,6 +32,8 @@ impl Run<Current> for call::ExitGroup {
 impl Current {
     /// Ends the thread. Nothing of the guest runs on it any more.
     pub(crate) fn exit(mut self) {
+        let end = self.own.exit.or_else(|| self.group.state().end);
+        self.stop_before_exit(end.unwrap_or(ExitStatus::Exited(0)));
         let status = self.own.exit;
         let task = self.task().clone();
         let mm = self.mem().clone();
@@ -40,7 +43,7 @@ impl Current {
         super::robust::release(&mut self);
         let usage = task.usage();
         task.set_interrupt(None);
-        self.context.release();
+        self.context.finish();
         drop(self);
         leave(&task, mm, status, usage);
     }
@@ -62,11 +65,16 @@ fn stop_taking_signals(task: &Arc<Task>) {
 fn leave(task: &Arc<Task>, mm: Arc<Mm>, status: Option<ExitStatus>, usage: Usage) {
     leave_memory(task, &mm);
     drop(mm);
+    task.leave_undo_list();
     // The last that has the table closes what is open.
     drop(task.fds.set(Arc::default()));
     let kernel = &task.kernel;
+    if task.group.numbers.is_nested_init() {
+        super::pid_namespace_end::outlive_others(task);
+    }
     let ended = {
         let mut tree = kernel.pids.lock();
+        release_tracees(kernel, &mut tree, task);
         let (last, stopped) = {
             let mut state = task.group.state();
             state.threads.retain(|other| !Arc::ptr_eq(other, task));
@@ -76,13 +84,15 @@ fn leave(task: &Arc<Task>, mm: Arc<Mm>, status: Option<ExitStatus>, usage: Usage
             }
             (state.threads.is_empty(), state.finish_stop())
         };
+        // The leader's number is the process's own until that is waited for.
+        if task.tid() != task.group.pid {
+            tree.remove_task(task.tid());
+        }
+        let own = status.or_else(|| task.group.state().end);
+        note_end(&mut tree, task, own.unwrap_or(ExitStatus::Exited(0)), usage);
         if last {
             Some(end_process(kernel, &mut tree, &task.group))
         } else {
-            // The leader's number is the process's own until that is waited for.
-            if task.tid() != task.group.pid {
-                tree.remove_task(task.tid());
-            }
             if let Some(event) = stopped {
                 kernel.tell_parent_of_stop(&tree, &task.group, event);
             }
@@ -143,17 +153,21 @@ impl Tree {
     }
 
     /// Who takes over the children of `group`: the nearest ancestor that wants to, else
-    /// the first process; `None` if that is gone or ending itself.
+    /// the first process of its PID name space; `None` if that is gone or ending itself.
     fn reaper_for(&self, group: &ThreadGroup) -> Option<Pid> {
         let lives = |process: &&Process| process.zombie.is_none();
+        let namespace = group.pid_namespace();
         let mut at = self.process(group.pid)?.parent;
         while let Some(process) = at.and_then(|pid| self.process(pid)) {
+            if !Arc::ptr_eq(process.group.pid_namespace(), namespace) {
+                break;
+            }
             if process.group.is_subreaper() && lives(&process) {
                 return Some(process.group.pid);
             }
             at = process.parent;
         }
-        let init = self.init().and_then(|pid| self.process(pid));
+        let init = namespace.init().and_then(|pid| self.process(pid));
         let init = init.filter(lives)?.group.pid;
         (init != group.pid).then_some(init)
     }
@@ -181,6 +195,7 @@ fn end_process(
         let status = state.end.or(state.leader_status);
         let status = status.unwrap_or(ExitStatus::Exited(0));
         state.end = Some(status);
+        kernel.keep_cgroup_usage(group, &state.past_usage);
         let mut usage = state.past_usage;
         usage.add(&state.child_usage);
         (status, usage)
@@ -199,10 +214,41 @@ fn end_process(
     }
     let terminal = leave_session(kernel, tree, group);
     give_away_children(kernel, tree, group);
+    report_end(kernel, tree, group, status);
+    terminal
+}
+
+/// Tells of a process's end: another process that traces it first.
+fn report_end(kernel: &Arc<Kernel>, tree: &mut Tree, group: &Arc<ThreadGroup>, status: ExitStatus) {
+    let parent = tree.process(group.pid).and_then(|process| process.parent);
+    let tracee = tree.tracees.get(&group.pid);
+    let stranger = tracee.filter(|tracee| Some(tracee.tracer.group.pid) != parent);
+    if let Some(tracee) = stranger {
+        let (task, tracer) = (tracee.task.clone(), tracee.tracer.clone());
+        task.tell_tracer_within(tree, &tracer, status);
+    } else if tell_parent(kernel, tree, group) == Reaped::Yes {
+        tree.tracees.remove(&group.pid);
+        tree.remove_process(group.pid);
+    }
+}
+
+/// A process that ended is traced no longer by the process `tracer`: if that was not its
+/// parent, the parent hears of the end now.
+pub(crate) fn after_tracer(
+    kernel: &Arc<Kernel>,
+    tree: &mut Tree,
+    group: &Arc<ThreadGroup>,
+    tracer: Pid,
+) {
+    let Some(process) = tree.process(group.pid) else {
+        return;
+    };
+    if process.zombie.is_none() || process.parent == Some(tracer) {
+        return;
+    }
     if tell_parent(kernel, tree, group) == Reaped::Yes {
         tree.remove_process(group.pid);
     }
-    terminal
 }
 
 fn give_away_children(kernel: &Arc<Kernel>, tree: &mut Tree, group: &Arc<ThreadGroup>) {
@@ -305,7 +351,8 @@ fn tell_parent(kernel: &Arc<Kernel>, tree: &Tree, group: &Arc<ThreadGroup>) -> R
         let uid = group.leader().map_or(0, |task| task.creds.get().uid.real);
         let (code, status) = zombie.status.to_child();
         let (user, system) = zombie.usage.ticks();
-        let mut info = Siginfo::child(code, group.pid, uid, status, user, system);
+        let pid = group.numbers.seen_from(parent.pid_namespace());
+        let mut info = Siginfo::child(code, pid, uid, status, user, system);
         info.signo = signal.raw();
         let _ = kernel.signal_process_within(tree, &parent, &info);
     }

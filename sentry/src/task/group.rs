@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::status::StopEvent;
-use super::{ExitStatus, Limits, Pid, Session, Task, Usage, WorstCase};
+use super::{ExitStatus, Limits, Numbers, Pid, Session, Task, Usage, WorstCase};
+use crate::cgroup::Group;
 use crate::signal::{GroupSignals, Signal, SignalHandlers};
 use crate::sync::{Level, Mutex, MutexGuard, Slot};
 use crate::time::ProcessTimers;
@@ -12,8 +13,10 @@ use crate::wait::{Ready, WaitQueue};
 
 /// A process.
 pub struct ThreadGroup {
-    /// Process number.
+    /// Process number in the first name space.
     pub pid: Pid,
+    /// That and the process's numbers in all others that see it.
+    pub numbers: Arc<Numbers>,
     /// Signals sent to the process.
     pub signals: GroupSignals,
     /// What it does with signals; shared by processes made with `CLONE_SIGHAND`.
@@ -33,6 +36,8 @@ pub struct ThreadGroup {
     /// What shall become of it in the worst case.
     pub worst_case: WorstCase,
     leader: Slot<Weak<Task>>,
+    /// Its cgroup; `None` for the container's own.
+    cgroup: Slot<Option<Arc<Group>>>,
     /// Others of the same user may look into it, prctl(PR_SET_DUMPABLE).
     dumpable: AtomicBool,
     ended: AtomicBool,
@@ -88,8 +93,8 @@ pub(crate) enum StopState {
 
 /// What a new process is made of.
 pub struct NewGroup {
-    /// Its number.
-    pub pid: Pid,
+    /// See [`ThreadGroup`].
+    pub numbers: Arc<Numbers>,
     /// See [`ThreadGroup`].
     pub handlers: Arc<SignalHandlers>,
     /// See [`ThreadGroup`].
@@ -107,7 +112,8 @@ impl ThreadGroup {
     #[must_use]
     pub fn new(new: NewGroup) -> Arc<Self> {
         Arc::new(ThreadGroup {
-            pid: new.pid,
+            pid: new.numbers.kernel(),
+            numbers: new.numbers,
             signals: GroupSignals::new(),
             handlers: Slot::new(Level::Signals, new.handlers),
             limits: new.limits,
@@ -118,6 +124,7 @@ impl ThreadGroup {
             timers: ProcessTimers::default(),
             worst_case: WorstCase::default(),
             leader: Slot::new(Level::Leaf, Weak::new()),
+            cgroup: Slot::new(Level::Leaf, None),
             dumpable: AtomicBool::new(true),
             ended: AtomicBool::new(false),
             no_huge_pages: AtomicBool::new(false),
@@ -192,6 +199,17 @@ impl ThreadGroup {
         let barriers = parent.barriers.load(Ordering::Relaxed);
         self.barriers.store(barriers, Ordering::Relaxed);
         self.worst_case.inherit(&parent.worst_case);
+        self.set_cgroup(parent.cgroup());
+    }
+
+    /// The cgroup that it is in; `None` for the container's own.
+    pub(crate) fn cgroup(&self) -> Option<Arc<Group>> {
+        self.cgroup.get()
+    }
+
+    /// Under the lock of the table of tasks, once it is in that.
+    pub(crate) fn set_cgroup(&self, cgroup: Option<Arc<Group>>) {
+        self.cgroup.set(cgroup);
     }
 
     /// prctl(PR_GET_DUMPABLE).
@@ -297,9 +315,10 @@ impl ThreadGroup {
         self.state.lock()
     }
 
-    /// Ends the process: all threads exit soon. The first caller decides how.
-    pub fn kill(&self, status: ExitStatus) {
-        self.state().begin_end(status);
+    /// Ends the process: all threads exit soon. The first caller decides how, and gets
+    /// true.
+    pub fn kill(&self, status: ExitStatus) -> bool {
+        self.state().begin_end(status)
     }
 
     /// True once the process is ending.
@@ -319,14 +338,17 @@ impl ThreadGroup {
 }
 
 impl GroupState {
-    /// Decides how the process ends, unless that is decided, and gets all threads going.
-    pub(crate) fn begin_end(&mut self, status: ExitStatus) {
-        if self.end.is_none() {
+    /// Decides how the process ends, unless that is decided (false), and gets all threads
+    /// going.
+    pub(crate) fn begin_end(&mut self, status: ExitStatus) -> bool {
+        let first = self.end.is_none();
+        if first {
             self.end = Some(status);
             self.stop = StopState::Running;
             for thread in &self.threads {
                 thread.kick();
             }
         }
+        first
     }
 }

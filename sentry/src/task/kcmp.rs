@@ -1,10 +1,10 @@
-//! kcmp(2), and name spaces to enter, setns(2).
+//! kcmp(2).
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 use syscalls::abi::task::{
-    KCMP_FILE, KCMP_FILES, KCMP_FS, KCMP_IO, KCMP_SIGHAND, KCMP_SYSVSEM, KCMP_VM,
+    KCMP_EPOLL_TFD, KCMP_FILE, KCMP_FILES, KCMP_FS, KCMP_IO, KCMP_SIGHAND, KCMP_SYSVSEM, KCMP_VM,
 };
 use syscalls::errno::{EBADF, EINVAL, EOPNOTSUPP, EPERM, ESRCH};
 use syscalls::{Errno, Fd, Run, SysResult, call};
@@ -13,9 +13,8 @@ use super::{Current, Task};
 
 impl Run<Current> for call::Kcmp {
     fn run(self, task: &mut Current) -> SysResult {
-        let pids = &task.kernel.pids;
-        let a = pids.task(self.pid1).ok_or(ESRCH)?;
-        let b = pids.task(self.pid2).ok_or(ESRCH)?;
+        let a = task.find_task(self.pid1).ok_or(ESRCH)?;
+        let b = task.find_task(self.pid2).ok_or(ESRCH)?;
         if !task.may_inspect(&a) || !task.may_inspect(&b) {
             return Err(EPERM.into());
         }
@@ -27,7 +26,8 @@ impl Run<Current> for call::Kcmp {
             KCMP_SIGHAND => compare(Some(&a.group.handlers.get()), Some(&b.group.handlers.get())),
             // Neither exists: nothing is shared, nothing is different.
             KCMP_IO | KCMP_SYSVSEM => Ordering::Equal,
-            _ => return Err(EOPNOTSUPP.into()),
+            KCMP_EPOLL_TFD => return Err(EOPNOTSUPP.into()),
+            _ => return Err(EINVAL.into()),
         };
         Ok(match order {
             Ordering::Equal => 0,
@@ -47,12 +47,4 @@ fn file(task: &Task, index: u64) -> Result<usize, Errno> {
     let fd = Fd(i32::try_from(index).map_err(|_| EBADF)?);
     let file = task.fds.get().get_any(fd)?;
     Ok(Arc::as_ptr(&file).addr())
-}
-
-impl Run<Current> for call::Setns {
-    fn run(self, task: &mut Current) -> SysResult {
-        // Files that stand for name spaces do not exist yet, and a pidfd's are the same.
-        task.fds.get().get_any(self.fd)?;
-        Err(EINVAL.into())
-    }
 }

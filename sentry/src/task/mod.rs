@@ -10,6 +10,7 @@
 //! application code again.
 
 mod calls;
+mod capabilities;
 mod clone;
 mod clone_calls;
 mod creds;
@@ -23,8 +24,12 @@ mod inspect;
 mod kcmp;
 mod limits;
 mod membarrier;
+mod oom;
 pub mod own;
+mod pause;
 mod pid;
+mod pid_namespace;
+mod pid_namespace_end;
 mod pidfd;
 mod reap;
 mod robust;
@@ -46,27 +51,39 @@ use syscalls::UserAddr;
 use syscalls::abi::sched::CloneFlags;
 
 use crate::fd::FdTable;
+use crate::ipc::IpcNamespace;
+use crate::ipc::sem::UndoList;
 use crate::kernel::{Kernel, UtsNamespace};
 use crate::mm::Mm;
+use crate::net::NetNamespace;
+use crate::ptrace::Trace;
+use crate::seccomp::Seccomp;
 use crate::signal::{SigSet, Signal, TaskSignals};
 use crate::sync::{Level, Mutex, Slot};
 use crate::wait::Parker;
 
+pub use capabilities::{Capabilities, SecureBits};
 use clone::Vfork;
-pub use creds::{Capabilities, Credentials, SecureBits, UserIds};
-pub use current::Current;
+pub use creds::{Credentials, UserIds};
+pub use current::{Current, of_this_thread};
 pub(crate) use exec::Strings;
+pub(crate) use exit::after_tracer;
 pub use fs_context::FsContext;
 pub(crate) use group::{GroupState, StopState};
 pub use group::{NewGroup, ThreadGroup};
 pub use limits::{INFINITY, Limits, NR_OPEN, Resource};
+pub use pause::Pause;
 pub use pid::{Pid, PidTable};
 pub(crate) use pid::{Process, Tree, Zombie};
+pub(crate) use pid_namespace::INIT;
+pub use pid_namespace::{Numbers, PidNamespace};
+pub(crate) use pidfd::group_of as process_of_pidfd;
 pub use session::{Session, Terminal};
 pub use session_calls::TtyAccess;
 pub use settings::{Settings, all_cpus};
 pub use status::ExitStatus;
 pub(crate) use status::StopEvent;
+use usage::Counts;
 pub use usage::{NS_PER_TICK, Usage};
 use user::ThreadPlace;
 pub use user::{User, Users};
@@ -76,6 +93,12 @@ pub use worst_case::WorstCase;
 pub struct Task {
     /// See [`Self::tid`].
     tid: AtomicI32,
+    /// See [`Self::own_tid`].
+    own_tid: AtomicI32,
+    /// See [`Self::numbers`].
+    numbers: Slot<Arc<Numbers>>,
+    /// Where its children will live, pid_namespaces(7).
+    pub pid_for_children: Slot<Arc<PidNamespace>>,
     /// The kernel it runs in.
     pub kernel: Arc<Kernel>,
     /// The process it belongs to.
@@ -92,6 +115,10 @@ pub struct Task {
     pub mm: Slot<Option<Arc<Mm>>>,
     /// Pending and blocked signals of this thread.
     pub signals: TaskSignals,
+    /// What it may call.
+    pub seccomp: Seccomp,
+    /// ptrace(2).
+    pub trace: Trace,
     /// set_tid_address(2).
     pub clear_child_tid: AtomicU64,
     /// set_robust_list(2), address of the head.
@@ -104,10 +131,13 @@ pub struct Task {
     /// Counts entries and leavings of application code: odd while it runs.
     stretches: AtomicU64,
     sleeping: AtomicBool,
+    counts: Counts,
     /// Takes no more signals.
     exiting: AtomicBool,
     /// Obeys a stop of its process.
     pub(crate) stopped: AtomicBool,
+    /// Stands still with its group.
+    frozen: AtomicBool,
     /// vfork(2): whom to tell when the memory is no longer used.
     vfork: Slot<Option<Arc<Vfork>>>,
     settings: Mutex<Settings>,
@@ -119,14 +149,20 @@ pub struct Task {
     clock: OnceLock<ThreadClock>,
     /// Host and NIS domain name, uts_namespaces(7).
     pub uts: Slot<Arc<UtsNamespace>>,
+    /// System V objects, ipc_namespaces(7).
+    pub ipc: Slot<Arc<IpcNamespace>>,
+    /// Network, network_namespaces(7). Sockets keep the one that they were made in.
+    pub net: Slot<Arc<NetNamespace>>,
+    /// What its end takes back of semaphores, semop(2).
+    pub(crate) undo: Slot<Option<Arc<UndoList>>>,
     parker: Arc<Parker>,
     interrupt: Slot<Option<Arc<dyn Interrupt>>>,
 }
 
 /// What a new task is made of.
 pub struct NewTask {
-    /// See [`Task`].
-    pub tid: Pid,
+    /// Of the thread.
+    pub numbers: Arc<Numbers>,
     /// See [`Task`].
     pub kernel: Arc<Kernel>,
     /// See [`Task`].
@@ -151,9 +187,14 @@ impl Task {
     pub fn new(new: NewTask) -> Arc<Self> {
         let place = ThreadPlace::new(new.kernel.users.get(new.creds.uid.real));
         let uts = new.kernel.uts.clone();
+        let ipc = new.kernel.ipc.clone();
+        let net = new.kernel.net.clone();
         let settings = Settings::new(new.kernel.cpus());
         Arc::new(Task {
-            tid: AtomicI32::new(new.tid),
+            tid: AtomicI32::new(new.numbers.kernel()),
+            own_tid: AtomicI32::new(new.numbers.own()),
+            pid_for_children: Slot::new(Level::Task, new.numbers.namespace().clone()),
+            numbers: Slot::new(Level::Task, new.numbers),
             kernel: new.kernel,
             group: new.group,
             name: Slot::new(Level::Task, new.name),
@@ -162,34 +203,56 @@ impl Task {
             fds: Slot::new(Level::Task, new.fds),
             mm: Slot::new(Level::Task, Some(new.mm)),
             signals: TaskSignals::new(new.blocked),
+            seccomp: Seccomp::default(),
+            trace: Trace::default(),
             clear_child_tid: AtomicU64::new(UserAddr::NULL.get()),
             robust_list: AtomicU64::new(UserAddr::NULL.get()),
             start_time: crate::time::now_monotonic(),
             work: AtomicBool::new(false),
             stretches: AtomicU64::new(0),
             sleeping: AtomicBool::new(false),
+            counts: Counts::default(),
             exiting: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
+            frozen: AtomicBool::new(false),
             vfork: Slot::new(Level::Leaf, None),
             settings: Mutex::new(Level::Leaf, settings),
             parent_death_signal: AtomicI32::new(0),
             place: Slot::new(Level::Leaf, Some(Arc::new(place))),
             clock: OnceLock::new(),
             uts: Slot::new(Level::Task, uts),
+            ipc: Slot::new(Level::Task, ipc),
+            net: Slot::new(Level::Task, net),
+            undo: Slot::new(Level::Task, None),
             parker: Arc::default(),
             interrupt: Slot::new(Level::Leaf, None),
         })
     }
 
-    /// Thread number. It changes once at most: a thread that calls execve(2) becomes the
-    /// leader of its process.
+    /// Thread number in the first name space. It changes once at most: a thread that calls
+    /// execve(2) becomes the leader of its process.
     pub fn tid(&self) -> Pid {
         self.tid.load(Ordering::Relaxed)
     }
 
-    /// Process number.
+    /// Process number in the first name space.
     pub fn pid(&self) -> Pid {
         self.group.pid
+    }
+
+    /// Thread number as the thread itself knows it.
+    pub fn own_tid(&self) -> Pid {
+        self.own_tid.load(Ordering::Relaxed)
+    }
+
+    /// Process number as its own threads know it.
+    pub fn own_pid(&self) -> Pid {
+        self.group.numbers.own()
+    }
+
+    /// The thread's numbers in all name spaces that see it.
+    pub fn numbers(&self) -> Arc<Numbers> {
+        self.numbers.get()
     }
 
     /// Makes the task look at its signals and state soon: ends a wait of its, and takes
@@ -214,6 +277,11 @@ impl Task {
     fn stretch(&self) -> Option<u64> {
         let stretch = self.stretches.load(Ordering::SeqCst);
         (stretch % 2 == 1).then_some(stretch)
+    }
+
+    /// True unless it runs application code.
+    pub(crate) fn is_in_kernel(&self) -> bool {
+        self.stretch().is_none()
     }
 
     /// As [`Self::kick`], for the task's own thread.
@@ -266,9 +334,21 @@ impl Task {
         self.exiting.store(true, Ordering::SeqCst);
     }
 
+    /// True while it stands still because its cgroup is frozen.
+    #[must_use]
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_frozen(&self, frozen: bool) {
+        self.frozen.store(frozen, Ordering::SeqCst);
+    }
+
     /// What only the task's creator can give it.
     fn inherit(&self, parent: &Task) {
         self.uts.set(parent.uts.get());
+        self.ipc.set(parent.ipc.get());
+        self.net.set(parent.net.get());
         *self.settings.lock() = parent.settings().fork();
     }
 
@@ -276,6 +356,12 @@ impl Task {
     fn take_own_namespaces(&self, flags: CloneFlags) {
         if flags.contains(CloneFlags::NEWUTS) {
             self.uts.set(Arc::new(self.uts.get().fork()));
+        }
+        if flags.contains(CloneFlags::NEWIPC) {
+            self.ipc.set(Arc::default());
+        }
+        if flags.contains(CloneFlags::NEWNET) {
+            self.net.set(NetNamespace::new());
         }
         if flags.contains(CloneFlags::NEWNS) {
             let fs = self.fs.get();
@@ -309,8 +395,12 @@ impl Task {
     }
 
     /// Replaces the credentials, and with another real user the account.
-    pub(crate) fn set_credentials(&self, creds: Credentials) {
-        let before = self.creds.set(Arc::new(creds.clone()));
+    pub(crate) fn set_credentials(&self, mut creds: Credentials) {
+        let before = self.creds.update(|slot| {
+            // Another thread may have said so meanwhile, with its filters.
+            creds.no_new_privs |= slot.no_new_privs;
+            std::mem::replace(slot, Arc::new(creds.clone()))
+        });
         let changed = before.uid.effective != creds.uid.effective
             || before.gid.effective != creds.gid.effective
             || before.uid.fs != creds.uid.fs
@@ -325,8 +415,10 @@ impl Task {
         }
     }
 
-    pub(crate) fn set_tid(&self, tid: Pid) {
-        self.tid.store(tid, Ordering::Relaxed);
+    fn set_numbers(&self, numbers: &Arc<Numbers>) {
+        self.tid.store(numbers.kernel(), Ordering::Relaxed);
+        self.own_tid.store(numbers.own(), Ordering::Relaxed);
+        self.numbers.set(numbers.clone());
     }
 
     /// Says that the calling host thread is the task's.
@@ -342,7 +434,9 @@ impl Task {
         Usage {
             user_ns: application.map_or(0, ns),
             system_ns: self.clock.get().map_or(0, |clock| ns(clock.now())),
-            ..Usage::default()
+            faults: self.counts.faults.load(Ordering::Relaxed),
+            sleeps: self.counts.sleeps.load(Ordering::Relaxed),
+            max_rss: self.mm.get().map_or(0, |mm| mm.peak()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! State that only the task's own thread uses.
 
 use super::ExitStatus;
+use crate::ptrace::Watch;
 use crate::signal::{AltStack, SigSet};
 use crate::wait::RestartState;
 
@@ -16,6 +17,12 @@ pub struct OwnState {
     pub restart: RestartState,
     /// The thread has called exit(2), or cannot go on.
     pub(crate) exit: Option<ExitStatus>,
+    /// While the thread stood in a stop it was kicked: it looks around after the call.
+    pub(crate) look_later: bool,
+    /// The processors that it is confined to; `None`: all.
+    pub(crate) affinity: Option<u64>,
+    /// For what a traced thread stops.
+    pub(crate) watch: Watch,
     /// What the processor said of the last fault; handlers find it in their frame.
     pub(crate) fault: Fault,
 }

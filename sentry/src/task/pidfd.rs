@@ -1,6 +1,7 @@
 //! Descriptors that stand for processes, pidfd_open(2).
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bitflags::bitflags;
@@ -9,8 +10,9 @@ use syscalls::abi::signal::Siginfo;
 use syscalls::errno::{EBADF, EINVAL, EPERM, ESRCH};
 use syscalls::{Errno, Fd, Run, SysResult, call};
 
-use super::{Current, ThreadGroup};
+use super::{Current, PidNamespace, ThreadGroup};
 use crate::fd::CloseOnExec;
+use crate::fs::proc::process_of;
 use crate::signal::Signal;
 use crate::vfs::{AnonKind, File, FileOps, OpenMode};
 use crate::wait::{Ready, WaitQueue};
@@ -40,9 +42,14 @@ pub(super) fn open(task: &Current, group: &Arc<ThreadGroup>, flags: Flags) -> Ar
 }
 
 /// The process behind a pidfd; `EBADF` for other files.
-pub(super) fn group_of(file: &File) -> Result<Arc<ThreadGroup>, Errno> {
+pub(crate) fn group_of(file: &File) -> Result<Arc<ThreadGroup>, Errno> {
     let pidfd = file.downcast::<PidFd>().ok_or(EBADF)?;
     Ok(pidfd.group.clone())
+}
+
+/// The same, and the process whose directory in /proc the file is.
+fn signalled(file: &File) -> Result<Arc<ThreadGroup>, Errno> {
+    group_of(file).or_else(|error| process_of(file.inode()).ok_or(error))
 }
 
 impl FileOps for PidFd {
@@ -54,12 +61,14 @@ impl FileOps for PidFd {
         }
     }
 
-    fn wait_queue(&self) -> Option<&WaitQueue> {
-        Some(&self.group.exit_events)
+    fn wait_queue(&self) -> Option<Cow<'_, WaitQueue>> {
+        Some(Cow::Borrowed(&self.group.exit_events))
     }
 
-    fn fd_info(&self) -> String {
-        format!("Pid:\t{0}\nNSpid:\t{0}\n", self.group.pid)
+    fn fd_info(&self, reader: &PidNamespace) -> String {
+        let numbers = &self.group.numbers;
+        let (pid, all) = (numbers.seen_from(reader), numbers.text_from(reader));
+        format!("Pid:\t{pid}\nNSpid:{all}\n")
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -75,10 +84,10 @@ impl Run<Current> for call::PidfdOpen {
         if self.flags.contains(PidfdFlags::THREAD) {
             return Err(EINVAL.why("PIDFD_THREAD").into());
         }
-        let group = match task.kernel.pids.group(self.pid) {
+        let group = match task.find_process(self.pid) {
             Some(group) => group,
             // A thread that is not the leader of its process.
-            None if task.kernel.pids.task(self.pid).is_some() => return Err(EINVAL.into()),
+            None if task.find_task(self.pid).is_some() => return Err(EINVAL.into()),
             None => return Err(ESRCH.into()),
         };
         let mut flags = Flags::default();
@@ -99,8 +108,16 @@ impl Run<Current> for call::PidfdSendSignal {
         if self.flags.contains(PidfdSignalFlags::THREAD) {
             return Err(EINVAL.why("PIDFD_SIGNAL_THREAD").into());
         }
-        let group = group_of(&*task.fds.get().get_any(self.pidfd)?)?;
-        let signal = Signal::or_none(self.sig)?;
+        let group = signalled(&*task.fds.get().get_any(self.pidfd)?)?;
+        // Only those that the caller could also name by a number.
+        if group.numbers.seen_from(task.pid_namespace()) == 0 {
+            return Err(EINVAL.into());
+        }
+        let known = !group.has_ended() || task.kernel.pids.knows(&group);
+        let signal = match Signal::or_none(self.sig) {
+            Err(_) if !known => return Err(ESRCH.into()),
+            signal => signal?,
+        };
         let info = match self.info.non_null() {
             Some(at) => {
                 let info: Siginfo = task.mem().read(at)?;
@@ -117,7 +134,7 @@ impl Run<Current> for call::PidfdSendSignal {
         if self.flags.contains(PidfdSignalFlags::PROCESS_GROUP) {
             return task.kill_process_group(group.pgid(), signal, &info);
         }
-        if group.has_ended() && !task.kernel.pids.knows(&group) {
+        if !known {
             return Err(ESRCH.into());
         }
         task.kill_process(&group, signal, &info)?;

@@ -1,11 +1,14 @@
 //! Waiting for children, wait4(2) and waitid(2).
 
+use std::sync::Arc;
+
 use syscalls::abi::sched::{P_ALL, P_PGID, P_PID, P_PIDFD, WaitOptions};
 use syscalls::abi::signal::Siginfo;
 use syscalls::errno::{EAGAIN, ECHILD, EINVAL, ESRCH};
 use syscalls::{Errno, Fd, Run, Stop, SysResult, UserPtr, call};
 
-use super::{Current, Pid, Process, Tree, Usage, pidfd};
+use super::{Current, Pid, PidNamespace, Process, Tree, Usage, pidfd};
+use crate::ptrace::News;
 use crate::signal::Signal;
 use crate::wait::Ready;
 
@@ -43,8 +46,8 @@ impl Run<Current> for call::Wait4 {
             i32::MIN => return Err(ESRCH.into()),
             -1 => Who::Any,
             0 => Who::Group(task.group.pgid()),
-            pid if pid < 0 => Who::Group(-pid),
-            pid => Who::Process(pid),
+            pid if pid < 0 => Who::Group(task.resolve(-pid).ok_or(ECHILD)?),
+            pid => Who::Process(task.resolve(pid).ok_or(ECHILD)?),
         };
         let Some(report) = task.wait_for_child(who, self.options | WaitOptions::EXITED)? else {
             return Ok(0);
@@ -69,9 +72,9 @@ impl Run<Current> for call::Waitid {
         let mut nonblocking = false;
         let who = match self.idtype {
             P_ALL => Who::Any,
-            P_PID if self.id > 0 => Who::Process(self.id),
+            P_PID if self.id > 0 => Who::Process(task.resolve(self.id).ok_or(ECHILD)?),
             P_PGID if self.id == 0 => Who::Group(task.group.pgid()),
-            P_PGID if self.id > 0 => Who::Group(self.id),
+            P_PGID if self.id > 0 => Who::Group(task.resolve(self.id).ok_or(ECHILD)?),
             P_PIDFD if self.id >= 0 => {
                 let file = task.fds.get().get_any(Fd(self.id))?;
                 nonblocking = file.nonblocking();
@@ -135,14 +138,82 @@ impl Current {
                 continue;
             }
             found = true;
-            if let Some(report) = child.report(options) {
+            let tracer = tree.tracees.get(&pid).map(|t| t.tracer.group.pid);
+            let (traced, stranger) = (tracer.is_some(), tracer != Some(self.group.pid));
+            // First for another process that traces it.
+            if traced && stranger && child.zombie.is_some() {
+                continue;
+            }
+            let asked = if traced && !stranger {
+                options - WaitOptions::STOPPED
+            } else {
+                options
+            };
+            if let Some(report) = child.report(self.pid_namespace(), asked) {
                 if child.zombie.is_some() && !options.contains(WaitOptions::NOWAIT) {
+                    tree.tracees.remove(&pid);
                     self.reap(tree, pid, &report.usage);
                 }
                 return Ok(Some(report));
             }
         }
-        if found { Ok(None) } else { Err(ECHILD) }
+        let (traced, report) = self.look_at_tracees(tree, who, options);
+        match report {
+            None if !found && !traced => Err(ECHILD),
+            report => Ok(report),
+        }
+    }
+
+    /// Whether the caller traces any that are meant, and what there is to tell of one.
+    fn look_at_tracees(
+        &self,
+        tree: &mut Tree,
+        who: Who,
+        options: WaitOptions,
+    ) -> (bool, Option<Report>) {
+        let mut found = false;
+        let mut told = None;
+        for (&tid, tracee) in &tree.tracees {
+            let own = Arc::ptr_eq(&tracee.tracer.group, &self.group)
+                && (!options.contains(WaitOptions::NOTHREAD) || tracee.tracer.tid() == self.tid());
+            let group = &tracee.task.group;
+            let meant = match who {
+                Who::Any => true,
+                Who::Process(pid) => tid == pid,
+                Who::Group(pgid) => group.pgid() == pgid,
+            };
+            if !own || !meant {
+                continue;
+            }
+            found = true;
+            let ends = options.contains(WaitOptions::EXITED);
+            let keep = options.contains(WaitOptions::NOWAIT);
+            if let Some(news) = tracee.news(tree, ends, keep) {
+                told = Some((tracee.task.clone(), tid, news, keep));
+                break;
+            }
+        }
+        let Some((task, tid, news, keep)) = told else {
+            return (found, None);
+        };
+        let (usage, ended) = match news {
+            News::Ended(_, usage) => (usage, true),
+            News::Stopped(_) => (task.usage(), false),
+        };
+        if ended && !keep {
+            tree.tracees.remove(&tid);
+            if tid == task.group.pid {
+                super::exit::after_tracer(&self.kernel, tree, &task.group, self.group.pid);
+            }
+        }
+        let report = Report {
+            pid: task.numbers().seen_from(self.pid_namespace()),
+            uid: task.creds.with(|creds| creds.uid.real),
+            status: news.to_wait(),
+            child: news.to_child(),
+            usage,
+        };
+        (true, Some(report))
     }
 
     fn is_meant(&self, child: &Process, who: Who, options: WaitOptions) -> bool {
@@ -166,9 +237,9 @@ impl Current {
 
 impl Process {
     /// What a parent that asks for `options` hears; a stop or continuation is told once.
-    fn report(&self, options: WaitOptions) -> Option<Report> {
+    fn report(&self, to: &PidNamespace, options: WaitOptions) -> Option<Report> {
         let make = |status, child, usage| Report {
-            pid: self.group.pid,
+            pid: self.group.numbers.seen_from(to),
             uid: self
                 .group
                 .leader()

@@ -32,7 +32,7 @@ impl Run<Current> for call::GetRobustList {
         let of = if self.pid == 0 {
             task.task().clone()
         } else {
-            task.kernel.pids.task(self.pid).ok_or(ESRCH)?
+            task.find_task(self.pid).ok_or(ESRCH)?
         };
         if !task.may_inspect(&of) {
             return Err(EPERM.into());
@@ -108,7 +108,7 @@ fn give_up(
     pending: Pending,
 ) -> Result<(), Errno> {
     let addr = UserAddr::new(entry.at.get().wrapping_add_signed(offset));
-    let tid = task.tid().cast_unsigned();
+    let tid = task.own_tid().cast_unsigned();
     let wake = mm.with_u32(addr, |word| {
         let mut value = word.load(Ordering::SeqCst);
         loop {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use platform::{Event, FpState, Prot, Regs};
 use syscalls::UserAddr;
-use syscalls::abi::signal::Siginfo;
+use syscalls::abi::signal::{Siginfo, TRAP_TRACE};
 
 use super::own::Fault;
-use super::{Current, ExitStatus, Task};
+use super::{Current, ExitStatus, Task, all_cpus};
 use crate::dispatch;
 use crate::mm::Mm;
 use crate::signal::{Flow, Signal};
@@ -76,7 +76,7 @@ fn live(start: Start) {
     current.own.alt_stack = alt_stack;
     if let Some(at) = store_tid {
         // As in Linux, a bad address is the program's own problem.
-        let _ = current.mem().write(at, &current.tid());
+        let _ = current.mem().write(at, &current.own_tid());
     }
     if let Some(state) = fp_state
         && let Err(error) = current.context.set_fp_state(&state)
@@ -91,6 +91,9 @@ impl Current {
     /// Runs the application until the thread has to end.
     pub(crate) fn run(&mut self) {
         let mut restart = None;
+        if self.kernel.pause.is_on() || self.wanted_affinity().is_some() {
+            self.mark_work();
+        }
         loop {
             if self.settle(restart.take()) == Flow::Exit {
                 return;
@@ -99,17 +102,43 @@ impl Current {
                 continue;
             }
             let space = self.mem().space().clone();
-            let event = self.context.switch(&space, &mut self.regs);
+            let event = self.stepping(|task| task.context.switch(&space, &mut task.regs));
             self.task().leave_application();
+            if !matches!(event, Ok(Event::Syscall)) {
+                // No call to restart, whatever the last one was.
+                self.regs.orig_rax = u64::MAX;
+            }
             match event {
-                Ok(Event::Syscall) => restart = dispatch::syscall(self),
+                Ok(Event::Syscall) => {
+                    if self.context.was_slow_call() {
+                        self.mem().clone().slow_call(&mut self.regs);
+                    }
+                    restart = dispatch::syscall(self);
+                }
                 Ok(Event::Fault { addr, access }) => self.page_fault(addr, access),
                 Ok(Event::Exception { signal, code, addr }) => {
                     self.exception(signal, code, addr);
                 }
-                Ok(Event::Interrupted) => {}
+                Ok(Event::Interrupted) => {
+                    self.mem().clone().leave_trampoline(&mut self.regs);
+                }
                 Err(error) => self.lose_platform(&error),
             }
+        }
+    }
+
+    /// The processors it may run on, if that is not all.
+    fn wanted_affinity(&self) -> Option<u64> {
+        let all = all_cpus(self.kernel.cpus());
+        Some(self.settings().affinity).filter(|mask| *mask != all)
+    }
+
+    /// Goes to where it may run, sched_setaffinity(2).
+    pub(crate) fn obey_affinity(&mut self) {
+        let wanted = self.wanted_affinity();
+        if self.own.affinity != wanted {
+            self.own.affinity = wanted;
+            self.context.confine(wanted.unwrap_or(u64::MAX));
         }
     }
 
@@ -121,9 +150,15 @@ impl Current {
         const WRITE: u64 = 2;
         const USER: u64 = 4;
         const FETCH: u64 = 16;
-        let Err(bad) = self.mem().handle_fault(addr, access) else {
-            return;
+        super::usage::count(&self.counts.faults);
+        let bad = loop {
+            match self.mem().handle_fault(addr, access) {
+                Ok(()) => return,
+                Err(_) if self.found_memory() => {}
+                Err(bad) => break bad,
+            }
         };
+        self.mem().clone().leave_trampoline(&mut self.regs);
         let mut err = USER;
         for (flag, bit) in [(Prot::WRITE, WRITE), (Prot::EXEC, FETCH)] {
             if access.contains(flag) {
@@ -142,8 +177,14 @@ impl Current {
     }
 
     fn exception(&mut self, signal: i32, code: i32, addr: UserAddr) {
+        let mem = self.mem().clone();
+        if signal == Signal::TRAP.raw() && mem.pass_trap(&mut self.regs) {
+            return;
+        }
+        mem.leave_trampoline(&mut self.regs);
         let trapno = match Signal::new(signal) {
             Ok(Signal::FPE) => 0,
+            Ok(Signal::TRAP) if code == TRAP_TRACE => 1,
             Ok(Signal::TRAP) => 3,
             Ok(Signal::ILL) => 6,
             Ok(Signal::BUS) => 17,

@@ -14,12 +14,19 @@ use crate::signal::Signal;
 impl Run<Current> for call::Setpgid {
     fn run(self, task: &mut Current) -> SysResult {
         let own = task.group.pid;
-        let pid = if self.pid == 0 { own } else { self.pid };
-        let pgid = if self.pgid == 0 { pid } else { self.pgid };
-        if pgid < 0 {
+        if self.pgid < 0 {
             return Err(EINVAL.into());
         }
-        let tree = task.kernel.pids.lock();
+        let pid = match self.pid {
+            0 => own,
+            pid => task.resolve(pid).ok_or(ESRCH)?,
+        };
+        // A number that nobody has is nobody's process group.
+        let pgid = match self.pgid {
+            0 => Some(pid),
+            pgid => task.resolve(pgid),
+        };
+        let mut tree = task.kernel.pids.lock();
         let process = tree.process(pid).ok_or(ESRCH)?;
         let group = process.group.clone();
         if process.parent == Some(own) {
@@ -35,13 +42,16 @@ impl Run<Current> for call::Setpgid {
         if group.sid() == group.pid {
             return Err(EPERM.into());
         }
+        let pgid = pgid.ok_or(EPERM)?;
         let joins = tree
             .process_group(pgid)
             .any(|p| p.group.sid() == task.group.sid());
         if pgid != pid && !joins {
             return Err(EPERM.into());
         }
+        let before = group.pgid();
         group.set_pgid(pgid);
+        tree.release(before);
         Ok(0)
     }
 }
@@ -52,40 +62,44 @@ impl Current {
         if pid == 0 {
             return Ok(self.group.clone());
         }
-        let found = self.kernel.pids.task(pid).map(|task| task.group.clone());
-        let group = found.or_else(|| self.kernel.pids.group(pid));
+        let found = self.find_task(pid).map(|task| task.group.clone());
+        let group = found.or_else(|| self.find_process(pid));
         group.ok_or(Stop::Errno(ESRCH))
     }
 }
 
 impl Run<Current> for call::Getpgid {
     fn run(self, task: &mut Current) -> SysResult {
-        number(task.process_or_own(self.pid)?.pgid())
+        number(task.number_of(task.process_or_own(self.pid)?.pgid()))
     }
 }
 
 impl Run<Current> for call::Getpgrp {
     fn run(self, task: &mut Current) -> SysResult {
-        number(task.group.pgid())
+        number(task.number_of(task.group.pgid()))
     }
 }
 
 impl Run<Current> for call::Getsid {
     fn run(self, task: &mut Current) -> SysResult {
-        number(task.process_or_own(self.pid)?.sid())
+        number(task.number_of(task.process_or_own(self.pid)?.sid()))
     }
 }
 
 impl Run<Current> for call::Setsid {
     fn run(self, task: &mut Current) -> SysResult {
         let pid = task.group.pid;
-        let tree = task.kernel.pids.lock();
+        let mut tree = task.kernel.pids.lock();
         if tree.process_group(pid).next().is_some() {
             return Err(EPERM.into());
         }
+        let before = [task.group.pgid(), task.group.sid()];
         task.group.session.set(Session::new(pid));
         task.group.set_pgid(pid);
-        number(pid)
+        for pid in before {
+            tree.release(pid);
+        }
+        number(task.own_pid())
     }
 }
 

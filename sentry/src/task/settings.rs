@@ -11,8 +11,7 @@ pub struct Settings {
     pub priority: i32,
     /// SCHED_RESET_ON_FORK.
     pub reset_on_fork: bool,
-    /// Processors that it may run on; bit 0 is the first. Differs from Linux: it is kept
-    /// and told, but the host chooses.
+    /// Processors that it may run on; bit 0 is the first.
     pub affinity: u64,
     /// prctl(PR_SET_TIMERSLACK), nanoseconds.
     pub timer_slack: u64,

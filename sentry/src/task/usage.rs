@@ -1,5 +1,7 @@
 //! What tasks have used, getrusage(2) and times(2).
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use syscalls::abi::sched::Rusage;
 use syscalls::abi::time::Timeval;
 
@@ -14,6 +16,20 @@ pub struct Usage {
     pub max_rss: u64,
     /// Page faults.
     pub faults: u64,
+    /// Times a thread slept in the kernel.
+    pub sleeps: u64,
+}
+
+/// What a thread counts as it goes.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) faults: AtomicU64,
+    pub(super) sleeps: AtomicU64,
+}
+
+/// One more.
+pub(super) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Nanoseconds in a tick of times(2) and /proc, USER_HZ.
@@ -43,6 +59,7 @@ impl Usage {
         self.system_ns = self.system_ns.saturating_add(other.system_ns);
         self.max_rss = self.max_rss.max(other.max_rss);
         self.faults = self.faults.saturating_add(other.faults);
+        self.sleeps = self.sleeps.saturating_add(other.sleeps);
     }
 
     /// Application and kernel time in ticks of times(2).
@@ -62,6 +79,7 @@ impl Usage {
             stime: timeval(self.system_ns),
             maxrss: signed(self.max_rss / 1024),
             minflt: signed(self.faults),
+            nvcsw: signed(self.sleeps),
             ..Rusage::default()
         }
     }

@@ -13,6 +13,12 @@ pub struct User {
     pub threads: AtomicU64,
     /// Queued signals, RLIMIT_SIGPENDING.
     pub queued_signals: AtomicU64,
+    /// Bytes in POSIX message queues, RLIMIT_MSGQUEUE.
+    pub queue_bytes: AtomicU64,
+    /// Inotify instances, fs.inotify.max_user_instances.
+    pub inotify_instances: AtomicU64,
+    /// Their watches, fs.inotify.max_user_watches.
+    pub inotify_watches: AtomicU64,
 }
 
 /// A thread in its user's count.

@@ -36,6 +36,8 @@ impl Platform for Nowhere {
         Ok(Arc::new(Nowhere))
     }
 
+    fn settle(&self) {}
+
     fn new_context(&self) -> Result<Box<dyn Context>, Error> {
         Ok(Box::new(Nowhere))
     }
@@ -49,6 +51,8 @@ impl AddressSpace for Nowhere {
     fn fork(&self) -> Result<Arc<dyn AddressSpace>, Error> {
         Ok(Arc::new(Nowhere))
     }
+
+    fn retire(&self, _: Box<dyn Send>) {}
 
     fn as_any(&self) -> &dyn Any {
         self
@@ -72,7 +76,11 @@ impl Context for Nowhere {
         Arc::new(Nowhere)
     }
 
+    fn confine(&mut self, _: u64) {}
+
     fn release(&mut self) {}
+
+    fn finish(&mut self) {}
 }
 
 impl Interrupt for Nowhere {
@@ -107,9 +115,10 @@ pub(crate) fn task_in(kernel: &Arc<Kernel>, fs: Arc<FsContext>) -> Current {
         crate::mm::Limits::default(),
     )
     .expect("memory");
-    let tid = kernel.pids.allocate();
+    let numbers = kernel.pids.numbers().expect("numbers");
+    let tid = numbers.kernel();
     let group = ThreadGroup::new(NewGroup {
-        pid: tid,
+        numbers: numbers.clone(),
         handlers: Arc::new(SignalHandlers::default()),
         limits: Limits::default(),
         session: Session::new(tid),
@@ -117,7 +126,7 @@ pub(crate) fn task_in(kernel: &Arc<Kernel>, fs: Arc<FsContext>) -> Current {
         exit_signal: None,
     });
     let task = Task::new(NewTask {
-        tid,
+        numbers,
         kernel: kernel.clone(),
         group,
         name: b"test"[..].into(),

@@ -14,7 +14,7 @@ use crate::task::{Current, Pid, Task, ThreadGroup};
 
 /// A clock that a guest named.
 #[derive(Clone)]
-pub enum Clock {
+pub(super) enum Clock {
     /// CLOCK_REALTIME and what follows it (COARSE, ALARM, TAI).
     Realtime,
     /// CLOCK_MONOTONIC and what follows it (RAW, COARSE, BOOTTIME).
@@ -33,7 +33,7 @@ const SCHED: i32 = 2;
 
 impl Clock {
     /// `EINVAL` for a clock that does not exist.
-    pub fn new(task: &Current, id: i32) -> Result<Self, Errno> {
+    pub(super) fn new(task: &Current, id: i32) -> Result<Self, Errno> {
         Ok(match id {
             abi::CLOCK_REALTIME
             | abi::CLOCK_REALTIME_COARSE
@@ -53,12 +53,11 @@ impl Clock {
 
     fn of_other(task: &Current, id: i32) -> Result<Self, Errno> {
         let pid: Pid = !(id >> 3);
-        let pids = &task.kernel.pids;
         if id & PER_THREAD != 0 {
             if pid == 0 {
                 return Ok(Clock::Thread(task.task().clone()));
             }
-            let other = pids.task(pid).ok_or(EINVAL)?;
+            let other = task.find_task(pid).ok_or(EINVAL)?;
             return if Arc::ptr_eq(&other.group, &task.group) {
                 Ok(Clock::Thread(other))
             } else {
@@ -68,11 +67,11 @@ impl Clock {
         if pid == 0 {
             return Ok(Clock::Process(task.group.clone()));
         }
-        pids.group(pid).map(Clock::Process).ok_or(EINVAL)
+        task.find_process(pid).map(Clock::Process).ok_or(EINVAL)
     }
 
     /// Time of the clock, nanoseconds.
-    pub fn now(&self) -> i128 {
+    pub(super) fn now(&self) -> i128 {
         match self {
             Clock::Realtime => now_realtime(),
             Clock::Monotonic => now_monotonic().into(),
@@ -83,7 +82,7 @@ impl Clock {
 
     /// A time source for timers, and the point of it that `at`, a time of this clock,
     /// stands for.
-    pub fn point(&self, at: Duration) -> u64 {
+    pub(super) fn point(&self, at: Duration) -> u64 {
         match self {
             Clock::Realtime => super::realtime_deadline(at).0,
             _ => u64::try_from(at.as_nanos()).unwrap_or(u64::MAX),
@@ -91,7 +90,7 @@ impl Clock {
     }
 
     /// Measures a timer on this clock.
-    pub fn source(&self) -> Box<dyn TimeSource> {
+    pub(super) fn source(&self) -> Box<dyn TimeSource> {
         match self {
             Clock::Realtime | Clock::Monotonic => Box::new(Monotonic),
             cpu => Box::new(cpu.clone()),
@@ -99,7 +98,7 @@ impl Clock {
     }
 
     /// `EOPNOTSUPP` for clocks that nobody can sleep on.
-    pub fn check_sleep(&self) -> Result<(), Errno> {
+    pub(super) fn check_sleep(&self) -> Result<(), Errno> {
         if matches!(self, Clock::Thread(_)) {
             Err(EOPNOTSUPP)
         } else {

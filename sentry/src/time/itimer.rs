@@ -17,7 +17,7 @@ use crate::task::{Current, ThreadGroup};
 
 /// Which of a process's three interval timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub(super) enum Which {
     /// Wall time, SIGALRM.
     Real,
     /// Processor time in application code, SIGVTALRM.
@@ -50,7 +50,13 @@ impl Which {
 }
 
 /// Processor time of a process, while it exists.
-struct CpuTime(Weak<ThreadGroup>, Which);
+pub(super) struct CpuTime(Weak<ThreadGroup>, Which);
+
+impl CpuTime {
+    pub(super) fn new(group: Weak<ThreadGroup>, which: Which) -> Self {
+        CpuTime(group, which)
+    }
+}
 
 impl TimeSource for CpuTime {
     fn now(&self) -> u64 {
@@ -77,7 +83,7 @@ fn timer(task: &Current, which: Which) -> Arc<Timer> {
         let (kernel, group) = account::weak(task);
         let source: Box<dyn TimeSource> = match which {
             Which::Real => Box::new(Monotonic),
-            Which::Virtual | Which::Prof => Box::new(CpuTime(group.clone(), which)),
+            Which::Virtual | Which::Prof => Box::new(CpuTime::new(group.clone(), which)),
         };
         Timer::new(
             &task.kernel.alarms,

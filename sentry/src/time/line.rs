@@ -134,7 +134,7 @@ impl Line {
         };
         fence(Ordering::Acquire);
         let after = self.sequence.load(Ordering::Relaxed);
-        (before % 2 == 0 && before == after).then_some(numbers)
+        (before.is_multiple_of(2) && before == after).then_some(numbers)
     }
 
     fn begin(&self) {

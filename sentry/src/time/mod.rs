@@ -3,6 +3,7 @@
 mod account;
 pub(crate) mod calls;
 mod clock;
+pub(crate) mod cpu_limit;
 mod itimer;
 mod line;
 mod posix;

@@ -75,16 +75,10 @@ impl Strike for Arc<Notify> {
     }
 }
 
-/// A timer of timer_create(2).
-pub struct PosixTimer {
-    clock: Clock,
-    timer: Arc<Timer>,
-    notify: Arc<Notify>,
-}
-
-impl PosixTimer {
-    fn new(task: &Current, id: i32, clock: Clock, event: &Sigevent) -> Result<Arc<Self>, Errno> {
-        let target = match event.notify {
+impl Target {
+    /// Whom an event notifies. Looks at the tables of tasks.
+    fn of(task: &Current, event: &Sigevent) -> Result<Self, Errno> {
+        Ok(match event.notify {
             abi::SIGEV_NONE => Target::Nobody,
             // SIGEV_THREAD is the C library's; the kernel treats it as a signal.
             abi::SIGEV_SIGNAL | abi::SIGEV_THREAD => {
@@ -92,14 +86,32 @@ impl PosixTimer {
                 Target::Process(kernel, group)
             }
             abi::SIGEV_THREAD_ID => {
-                let other = task.kernel.pids.task(event.tid).ok_or(EINVAL)?;
+                let other = task.find_task(event.tid).ok_or(EINVAL)?;
                 if !Arc::ptr_eq(&other.group, &task.group) {
                     return Err(EINVAL);
                 }
                 Target::Thread(Arc::downgrade(&other))
             }
             _ => return Err(EINVAL),
-        };
+        })
+    }
+}
+
+/// A timer of timer_create(2).
+pub(super) struct PosixTimer {
+    clock: Clock,
+    timer: Arc<Timer>,
+    notify: Arc<Notify>,
+}
+
+impl PosixTimer {
+    fn new(
+        task: &Current,
+        id: i32,
+        clock: Clock,
+        event: &Sigevent,
+        target: Target,
+    ) -> Result<Arc<Self>, Errno> {
         let signal = match target {
             Target::Nobody => Signal::ALRM,
             _ => Signal::new(event.signo)?,
@@ -160,15 +172,17 @@ impl Run<Current> for call::TimerCreate {
             Some(at) => Some(task.mem().read(at)?),
             None => None,
         };
-        let id = task.group.timers.add(|id| {
-            let default = || Sigevent {
-                value: u64::try_from(id).unwrap_or(0),
-                signo: Signal::ALRM.raw(),
-                notify: abi::SIGEV_SIGNAL,
-                ..Sigevent::default()
-            };
-            PosixTimer::new(task, id, clock, &given.unwrap_or_else(default))
-        })?;
+        let default = |id: i32| Sigevent {
+            value: u64::try_from(id).unwrap_or(0),
+            signo: Signal::ALRM.raw(),
+            notify: abi::SIGEV_SIGNAL,
+            ..Sigevent::default()
+        };
+        let event = |id| given.unwrap_or_else(|| default(id));
+        // Before the timers are locked: tasks come first.
+        let target = Target::of(task, &event(0))?;
+        let timers = &task.group.timers;
+        let id = timers.add(|id| PosixTimer::new(task, id, clock, &event(id), target))?;
         if let Err(error) = task.mem().write(self.timerid, &id) {
             task.group.timers.remove(id)?;
             return Err(error.into());
@@ -180,7 +194,8 @@ impl Run<Current> for call::TimerCreate {
 impl Run<Current> for call::TimerSettime {
     fn run(self, task: &mut Current) -> SysResult {
         let timer = task.group.timers.posix(self.timerid)?;
-        let new = task.mem().read(self.new_value)?;
+        let new = self.new_value.non_null().ok_or(EINVAL)?;
+        let new = task.mem().read(new)?;
         timer.notify.missed.store(0, Ordering::Relaxed);
         let before = set(
             &timer.timer,

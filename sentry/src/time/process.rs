@@ -19,6 +19,8 @@ pub struct ProcessTimers {
 #[derive(Default)]
 struct Inner {
     interval: [Option<Arc<Timer>>; 3],
+    /// RLIMIT_CPU.
+    limit: Option<Arc<Timer>>,
     posix: BTreeMap<i32, Arc<PosixTimer>>,
     next_id: i32,
 }
@@ -38,6 +40,16 @@ impl ProcessTimers {
         // Three timers, three places.
         let place = &mut inner.interval[which.index()];
         place.get_or_insert_with(make).clone()
+    }
+
+    /// The timer of RLIMIT_CPU, made on first use.
+    pub(super) fn limit(&self, make: impl FnOnce() -> Arc<Timer>) -> Arc<Timer> {
+        self.inner.lock().limit.get_or_insert_with(make).clone()
+    }
+
+    /// True if that timer was ever used.
+    pub(super) fn has_limit(&self) -> bool {
+        self.inner.lock().limit.is_some()
     }
 
     /// Adds a timer made for its number by `make`.
@@ -71,8 +83,11 @@ impl ProcessTimers {
     /// The process ends: none strikes any more.
     pub fn on_exit(&self) {
         self.on_exec();
-        let interval = std::mem::take(&mut self.inner.lock().interval);
-        for timer in interval.into_iter().flatten() {
+        let (interval, limit) = {
+            let mut inner = self.inner.lock();
+            (std::mem::take(&mut inner.interval), inner.limit.take())
+        };
+        for timer in interval.into_iter().flatten().chain(limit) {
             timer.set(None, 0);
         }
     }

@@ -6,6 +6,8 @@ use std::sync::{Arc, Weak};
 use std::thread::Thread;
 use std::time::Duration;
 
+use platform::host::placement::run_anywhere;
+
 use super::now_monotonic;
 use crate::sync::{Level, Mutex};
 
@@ -66,7 +68,10 @@ impl AlarmQueue {
             let shared = Arc::downgrade(&self.0);
             let made = std::thread::Builder::new()
                 .name("alarms".into())
-                .spawn(move || run(&shared));
+                .spawn(move || {
+                    run_anywhere();
+                    run(&shared);
+                });
             match made {
                 Ok(handle) => state.thread = Some(handle.thread().clone()),
                 Err(error) => log::error!("no thread for timers: {error}"),

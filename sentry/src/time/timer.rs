@@ -8,13 +8,13 @@ use super::queue::{Alarm, AlarmQueue, Expire};
 use crate::sync::{Level, Mutex};
 
 /// What the time of a timer is measured by.
-pub trait TimeSource: Send + Sync {
-    /// Nanoseconds now.
+pub(super) trait TimeSource: Send + Sync {
+    /// Nanoseconds now. Asked without locks: a process's time is the sum of its threads'.
     fn now(&self) -> u64;
 }
 
 /// `CLOCK_MONOTONIC`; other wall clocks are converted to it when a timer is set.
-pub struct Monotonic;
+pub(super) struct Monotonic;
 
 impl TimeSource for Monotonic {
     fn now(&self) -> u64 {
@@ -23,14 +23,14 @@ impl TimeSource for Monotonic {
 }
 
 /// What happens when the timer strikes.
-pub trait Strike: Send + Sync {
+pub(super) trait Strike: Send + Sync {
     /// `count` intervals ended since the last time, at least one. Must not sleep.
     fn strike(&self, count: u64);
 }
 
 /// When a timer strikes next and then again: nanoseconds; 0 means not at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Setting {
+pub(super) struct Setting {
     /// Until the next strike.
     pub value: u64,
     /// Between strikes.
@@ -38,7 +38,7 @@ pub struct Setting {
 }
 
 /// See the module.
-pub struct Timer {
+pub(super) struct Timer {
     alarms: AlarmQueue,
     source: Box<dyn TimeSource>,
     strike: Box<dyn Strike>,
@@ -56,7 +56,7 @@ struct State {
 
 impl Timer {
     /// A timer that is not set.
-    pub fn new(
+    pub(super) fn new(
         alarms: &AlarmQueue,
         source: Box<dyn TimeSource>,
         strike: Box<dyn Strike>,
@@ -72,56 +72,60 @@ impl Timer {
 
     /// Sets the timer: first strike at `next` by its clock (`None`: never), then every
     /// `interval` nanoseconds unless 0. Returns what it was set to.
-    pub fn set(&self, next: Option<u64>, interval: u64) -> Setting {
+    pub(super) fn set(&self, next: Option<u64>, interval: u64) -> Setting {
+        let now = self.source.now();
         let mut state = self.state.lock();
-        let before = self.setting(&state);
+        let before = state.setting(now);
         let old = state.alarm.take();
         state.next = next;
         state.interval = interval;
-        self.arm(&mut state);
+        self.arm(&mut state, now);
         drop(state);
         drop(old);
         before
     }
 
     /// The timer's clock now.
-    pub fn now(&self) -> u64 {
+    pub(super) fn now(&self) -> u64 {
         self.source.now()
     }
 
     /// What it is set to.
-    pub fn get(&self) -> Setting {
-        self.setting(&self.state.lock())
+    pub(super) fn get(&self) -> Setting {
+        let now = self.source.now();
+        self.state.lock().setting(now)
     }
 
-    fn setting(&self, state: &State) -> Setting {
-        // A timer that is due but has not struck yet has a moment left.
-        let left = |next: u64| next.saturating_sub(self.source.now()).max(1);
-        Setting {
-            value: state.next.map_or(0, left),
-            interval: state.interval,
-        }
-    }
-
-    fn arm(&self, state: &mut State) {
+    fn arm(&self, state: &mut State, now: u64) {
         let Some(this) = self.this.upgrade() else {
             return;
         };
         state.alarm = state.next.map(|next| {
             // A processor-time clock runs no faster than time does, for one thread.
-            let left = next.saturating_sub(self.source.now());
+            let left = next.saturating_sub(now);
             self.alarms.set(now_monotonic().saturating_add(left), this)
         });
     }
 }
 
+impl State {
+    fn setting(&self, now: u64) -> Setting {
+        // A timer that is due but has not struck yet has a moment left.
+        let left = |next: u64| next.saturating_sub(now).max(1);
+        Setting {
+            value: self.next.map_or(0, left),
+            interval: self.interval,
+        }
+    }
+}
+
 impl Expire for Timer {
     fn expire(self: Arc<Self>) {
+        let now = self.source.now();
         let (count, old) = {
             let mut state = self.state.lock();
             let old = state.alarm.take();
             let Some(next) = state.next else { return };
-            let now = self.source.now();
             let mut count = 0;
             if now >= next {
                 count = 1;
@@ -131,7 +135,7 @@ impl Expire for Timer {
                     state.next = next.checked_add(count.saturating_mul(state.interval));
                 }
             }
-            self.arm(&mut state);
+            self.arm(&mut state, now);
             (count, old)
         };
         drop(old);

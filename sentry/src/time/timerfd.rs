@@ -1,6 +1,7 @@
 //! timerfd_create(2).
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use syscalls::abi::time::{self as abi, Itimerspec, TimerfdFlags, TimerfdSetFlags};
@@ -66,8 +67,8 @@ impl FileOps for TimerFd {
         }
     }
 
-    fn wait_queue(&self) -> Option<&WaitQueue> {
-        Some(&self.count.queue)
+    fn wait_queue(&self) -> Option<Cow<'_, WaitQueue>> {
+        Some(Cow::Borrowed(&self.count.queue))
     }
 
     fn as_any(&self) -> &dyn Any {

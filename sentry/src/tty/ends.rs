@@ -1,17 +1,18 @@
 //! The two ends as open files.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use syscalls::Errno;
 use syscalls::SysResult;
+use syscalls::abi::tty::TIOCGPTPEER;
 use syscalls::errno::{EAGAIN, EIO};
 
-use super::settings::Char;
 use super::{Effects, Pty};
 use crate::task::Current;
 use crate::vfs::{File, FileOps, Sink, Source};
-use crate::wait::{Ready, WaitQueue};
+use crate::wait::{Deadline, Ready, WaitQueue};
 
 /// The end of a terminal emulator.
 pub struct Master(pub(super) Arc<Pty>);
@@ -144,8 +145,7 @@ impl Pty {
             }
             let settings = &state.settings;
             if !state.input.is_ready(settings) {
-                // Differs from Linux: a read timeout (VTIME) without a minimum ends at once.
-                let polls = !settings.canonical() && settings.char(Char::Min) == 0;
+                let polls = !settings.canonical() && settings.patience() == (0, None);
                 if !polls {
                     return Err(EAGAIN);
                 }
@@ -211,11 +211,20 @@ impl FileOps for Master {
         ready
     }
 
-    fn wait_queue(&self) -> Option<&WaitQueue> {
-        Some(&self.0.master_queue)
+    fn wait_queue(&self) -> Option<Cow<'_, WaitQueue>> {
+        Some(Cow::Borrowed(&self.0.master_queue))
     }
 
-    fn ioctl(&self, task: &mut Current, _: &Arc<File>, command: u32, argument: u64) -> SysResult {
+    fn ioctl(
+        &self,
+        task: &mut Current,
+        file: &Arc<File>,
+        command: u32,
+        argument: u64,
+    ) -> SysResult {
+        if command == TIOCGPTPEER {
+            return super::calls::open_peer(&self.0, task, file, argument);
+        }
         super::ioctl::master(&self.0, task, command, argument)
     }
 
@@ -237,6 +246,34 @@ impl FileOps for Slave {
         self.0.read_input(dst)
     }
 
+    /// VTIME without VMIN: how long the first byte may take.
+    fn wait_limit(&self, ready: Ready) -> Option<Deadline> {
+        let state = self.0.state.lock();
+        if state.settings.canonical() || !ready.contains(Ready::READABLE) {
+            return None;
+        }
+        match state.settings.patience() {
+            (0, Some(time)) => Some(Deadline::after(time)),
+            _ => None,
+        }
+    }
+
+    /// Nothing was typed in time.
+    fn read_late(&self) -> Result<usize, Errno> {
+        Ok(0)
+    }
+
+    /// VTIME with VMIN: how long each byte after the first may take.
+    fn reads_on(&self, count: usize) -> Option<Deadline> {
+        let state = self.0.state.lock();
+        match state.settings.patience() {
+            (least, Some(time)) if !state.settings.canonical() && count < least => {
+                Some(Deadline::after(time))
+            }
+            _ => None,
+        }
+    }
+
     fn write(&self, _: &File, src: &mut Source<'_>, _: u64) -> Result<usize, Errno> {
         self.0.write_output(src)
     }
@@ -256,8 +293,8 @@ impl FileOps for Slave {
         ready
     }
 
-    fn wait_queue(&self) -> Option<&WaitQueue> {
-        Some(&self.0.slave_queue)
+    fn wait_queue(&self) -> Option<Cow<'_, WaitQueue>> {
+        Some(Cow::Borrowed(&self.0.slave_queue))
     }
 
     fn ioctl(&self, task: &mut Current, _: &Arc<File>, command: u32, argument: u64) -> SysResult {

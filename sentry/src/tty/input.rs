@@ -61,7 +61,12 @@ impl Input {
         if settings.canonical() {
             !self.lines.is_empty()
         } else {
-            self.ready.len() >= usize::from(settings.char(Char::Min)).clamp(1, LIMIT)
+            // With a time, what has come is taken, and the rest waited for.
+            let least = match settings.patience() {
+                (least, None) => least.clamp(1, LIMIT),
+                (_, Some(_)) => 1,
+            };
+            self.ready.len() >= least
         }
     }
 

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use platform::host::tty::WindowSize;
 use syscalls::abi::fs::FIONREAD;
 use syscalls::abi::tty::{
-    TCFLSH, TCGETS, TCGETS2, TCSBRK, TCSBRKP, TCSETS, TCSETS2, TCSETSF, TCSETSF2, TCSETSW,
-    TCSETSW2, TCXONC, TIOCCBRK, TIOCEXCL, TIOCGETD, TIOCGEXCL, TIOCGPGRP, TIOCGPKT, TIOCGPTLCK,
-    TIOCGPTN, TIOCGPTPEER, TIOCGSID, TIOCGWINSZ, TIOCNOTTY, TIOCNXCL, TIOCOUTQ, TIOCPKT, TIOCSBRK,
-    TIOCSCTTY, TIOCSETD, TIOCSIG, TIOCSPGRP, TIOCSPTLCK, TIOCSWINSZ, Termios, Termios2, Winsize,
+    TCFLSH, TCGETA, TCGETS, TCGETS2, TCSBRK, TCSBRKP, TCSETA, TCSETAF, TCSETAW, TCSETS, TCSETS2,
+    TCSETSF, TCSETSF2, TCSETSW, TCSETSW2, TCXONC, TIOCCBRK, TIOCEXCL, TIOCGETD, TIOCGEXCL,
+    TIOCGLCKTRMIOS, TIOCGPGRP, TIOCGPKT, TIOCGPTLCK, TIOCGPTN, TIOCGSID, TIOCGWINSZ, TIOCNOTTY,
+    TIOCNXCL, TIOCOUTQ, TIOCPKT, TIOCSBRK, TIOCSCTTY, TIOCSETD, TIOCSIG, TIOCSLCKTRMIOS, TIOCSPGRP,
+    TIOCSPTLCK, TIOCSWINSZ, Termios, Termios2, Winsize,
 };
 use syscalls::errno::{EINVAL, EIO, ENOTTY, EPERM, ESRCH};
 use syscalls::{Errno, SysResult, UserAddr};
+use zerocopy::FromZeros;
 
 use super::settings::Settings;
 use super::{Master, Pty};
-use crate::fd::CloseOnExec;
 use crate::signal::Signal;
-use crate::task::{Current, Terminal};
+use crate::task::{Capabilities, Current, Terminal};
 use crate::wait::Ready;
 
 fn int(task: &Current, at: u64) -> Result<i32, Errno> {
@@ -56,7 +57,6 @@ pub(super) fn master(pty: &Arc<Pty>, task: &mut Current, command: u32, argument:
             pty.signal_foreground(signal);
             Ok(0)
         }
-        TIOCGPTPEER => open_peer(pty, task, argument),
         FIONREAD => {
             let count = pty.state.lock().output.queue.len();
             put(task, argument, i32::try_from(count).unwrap_or(i32::MAX))
@@ -70,18 +70,6 @@ pub(super) fn master(pty: &Arc<Pty>, task: &mut Current, command: u32, argument:
         TIOCSCTTY | TIOCNOTTY => Err(ENOTTY.into()),
         _ => common(pty, task, command, argument),
     }
-}
-
-/// Opens the slave without a path.
-fn open_peer(pty: &Arc<Pty>, task: &Current, flags: u64) -> SysResult {
-    use crate::vfs::{AnonKind, OpenMode};
-    let flags = OpenMode::from_bits_retain(u32::try_from(flags).map_err(|_| EINVAL)?);
-    let close = flags.bits() & 0o2_000_000 != 0;
-    let noctty = flags.bits() & 0o400 != 0;
-    let fd = task.reserve_fd()?;
-    let ops = super::calls::open_slave(task, pty.clone(), noctty)?;
-    let file = AnonKind::Inode("[pts]").open(task, ops, flags);
-    fd.fill(file, CloseOnExec::when(close)).to_result()
 }
 
 /// The slave's own requests.
@@ -105,7 +93,7 @@ pub(super) fn slave(pty: &Arc<Pty>, task: &mut Current, command: u32, argument: 
         }
         TIOCGPGRP => {
             controls()?;
-            return put(task, argument, session.foreground());
+            return put(task, argument, task.number_of(session.foreground()));
         }
         TIOCSPGRP => {
             controls()?;
@@ -114,6 +102,7 @@ pub(super) fn slave(pty: &Arc<Pty>, task: &mut Current, command: u32, argument: 
             if pgid < 0 {
                 return Err(EINVAL.into());
             }
+            let pgid = task.resolve(pgid).ok_or(ESRCH)?;
             match task.kernel.pids.session_of_group(pgid) {
                 None => return Err(ESRCH.into()),
                 Some(sid) if sid != session.sid => return Err(EPERM.into()),
@@ -122,7 +111,7 @@ pub(super) fn slave(pty: &Arc<Pty>, task: &mut Current, command: u32, argument: 
         }
         TIOCGSID => {
             controls()?;
-            return put(task, argument, session.sid);
+            return put(task, argument, task.number_of(session.sid));
         }
         FIONREAD => {
             let state = pty.state.lock();
@@ -161,6 +150,17 @@ fn common(pty: &Pty, task: &Current, command: u32, argument: u64) -> SysResult {
         TCSETS | TCSETSW | TCSETSF => {
             let settings = Settings::from_abi(&mem.read(at.cast())?);
             return set(pty, task, settings, command == TCSETSF);
+        }
+        TCGETA => mem.write(at.cast(), &pty.state.lock().settings.to_short())?,
+        TCSETA | TCSETAW | TCSETAF => {
+            let short = mem.read(at.cast())?;
+            let settings = pty.state.lock().settings.with_short(&short);
+            return set(pty, task, settings, command == TCSETAF);
+        }
+        // Nobody has locked anything.
+        TIOCGLCKTRMIOS => mem.write(at.cast(), &Termios::new_zeroed())?,
+        TIOCSLCKTRMIOS if !task.creds.get().has(Capabilities::SYS_ADMIN) => {
+            return Err(EPERM.into());
         }
         TCGETS2 => {
             let abi = pty.state.lock().settings.to_abi();

@@ -46,6 +46,8 @@ pub const PTMX: DeviceNumber = DeviceNumber { major: 5, minor: 2 };
 pub struct Pty {
     /// Its number: the name in /dev/pts.
     pub index: u32,
+    /// User and group of whoever opened ptmx: whom the slave belongs to.
+    pub owner: (u32, u32),
     kernel: Weak<Kernel>,
     state: Mutex<State>,
     /// Told of what concerns the slave's users.
@@ -83,9 +85,10 @@ struct Effects {
 }
 
 impl Pty {
-    fn new(kernel: Weak<Kernel>, index: u32) -> Arc<Self> {
+    fn new(kernel: Weak<Kernel>, index: u32, owner: (u32, u32)) -> Arc<Self> {
         Arc::new_cyclic(|this| Pty {
             index,
+            owner,
             kernel,
             state: Mutex::new(
                 Level::Tty,

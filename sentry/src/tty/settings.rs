@@ -1,6 +1,8 @@
 //! What termios(3) sets.
 
-use syscalls::abi::tty::{ControlModes, InputModes, LocalModes, OutputModes, Termios};
+use std::time::Duration;
+
+use syscalls::abi::tty::{ControlModes, InputModes, LocalModes, OutputModes, Termio, Termios};
 
 /// Modes and special characters of a terminal.
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +108,51 @@ impl Settings {
             line: self.line,
             cc: self.chars,
         }
+    }
+
+    /// As TCSETA gives them: what it has no room for stays.
+    #[must_use]
+    pub fn with_short(&self, short: &Termio) -> Self {
+        let merge = |word: u32, half: u16| (word & !0xffff) | u32::from(half);
+        let mut chars = self.chars;
+        for (to, from) in chars.iter_mut().zip(short.cc) {
+            *to = from;
+        }
+        Self::from_abi(&Termios {
+            iflag: merge(self.input.bits(), short.iflag),
+            oflag: merge(self.output.bits(), short.oflag),
+            cflag: merge(self.control.bits(), short.cflag),
+            lflag: merge(self.local.bits(), short.lflag),
+            line: short.line,
+            cc: chars,
+        })
+    }
+
+    /// For TCGETA.
+    #[must_use]
+    pub fn to_short(&self) -> Termio {
+        let half = |word: u32| u16::try_from(word & 0xffff).unwrap_or(0);
+        let mut cc = [0; 8];
+        for (to, from) in cc.iter_mut().zip(self.chars) {
+            *to = from;
+        }
+        Termio {
+            iflag: half(self.input.bits()),
+            oflag: half(self.output.bits()),
+            cflag: half(self.control.bits()),
+            lflag: half(self.local.bits()),
+            line: self.line,
+            cc,
+            pad: 0,
+        }
+    }
+
+    /// The fewest bytes that a read waits for, byte by byte, and how long (VMIN, VTIME).
+    #[must_use]
+    pub(super) fn patience(&self) -> (usize, Option<Duration>) {
+        let tenths = u64::from(self.char(Char::Time));
+        let time = (tenths > 0).then(|| Duration::from_millis(100 * tenths));
+        (self.char(Char::Min).into(), time)
     }
 
     /// A special character's byte.

@@ -7,8 +7,8 @@ use syscalls::Errno;
 use syscalls::errno::{EIO, ENOSPC};
 
 use super::Pty;
-use crate::kernel::Kernel;
 use crate::sync::{Level, Mutex};
+use crate::task::Task;
 
 /// The most there can be, as Linux's default for a devpts instance.
 const MAX: u32 = 1024;
@@ -23,14 +23,16 @@ impl Default for PtyTable {
 }
 
 impl PtyTable {
-    /// A new pseudoterminal with the lowest free number; the master has to be opened
-    /// next. `ENOSPC` if there are too many.
-    pub fn create(&self, kernel: &Arc<Kernel>) -> Result<Arc<Pty>, Errno> {
+    /// A new pseudoterminal with the lowest free number, of whoever asks for it; the master
+    /// has to be opened next. `ENOSPC` if there are too many.
+    pub fn create(&self, task: &Task) -> Result<Arc<Pty>, Errno> {
+        let creds = task.creds.get();
+        let owner = (creds.uid.fs, creds.gid.fs);
         let mut ptys = self.0.lock();
         let index = (0..MAX)
             .find(|index| !ptys.contains_key(index))
             .ok_or(ENOSPC)?;
-        let pty = Pty::new(Arc::downgrade(kernel), index);
+        let pty = Pty::new(Arc::downgrade(&task.kernel), index, owner);
         ptys.insert(index, pty.clone());
         Ok(pty)
     }

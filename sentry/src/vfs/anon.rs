@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use syscalls::Errno;
-use syscalls::errno::ENXIO;
+use syscalls::errno::{EINVAL, ENXIO};
 
 use super::{
     Attachments, Attr, Dentry, DeviceNumber, File, FileKind, FileOps, FileSystem, FsInfo, Inode,
     Location, Mode, Mount, MountFlags, OpenMode, SuperBlock,
 };
+use crate::pipe::{End, Pipe, PipeEnd};
 use crate::sync::{Level, Mutex};
 use crate::task::{Current, Task};
 use crate::time::now_realtime;
@@ -194,7 +195,7 @@ impl Inode for AnonInode {
 
     fn set_attr(&self, set: &SetAttr) -> Result<(), Errno> {
         if set.size.is_some() {
-            return Err(syscalls::errno::EINVAL);
+            return Err(EINVAL);
         }
         let now = now_realtime();
         let at = |time| match time {
@@ -211,9 +212,16 @@ impl Inode for AnonInode {
         Ok(())
     }
 
-    /// Through /proc/PID/fd. A pipe is opened as a FIFO is, before this is asked.
-    fn open(self: Arc<Self>, _: &Current, _: OpenMode) -> Result<Box<dyn FileOps>, Errno> {
-        Err(ENXIO)
+    /// Through /proc/PID/fd: only a pipe can be opened again.
+    fn open(self: Arc<Self>, _: &Current, mode: OpenMode) -> Result<Box<dyn FileOps>, Errno> {
+        let pipe = self.attachments.get::<Pipe>().ok_or(ENXIO)?;
+        let end = End::of(mode).ok_or(EINVAL)?;
+        Ok(Box::new(PipeEnd::new(pipe, end)))
+    }
+
+    /// Unlike a FIFO, a pipe does not wait for somebody at its other end.
+    fn opens_itself(&self) -> bool {
+        true
     }
 
     fn attachments(&self) -> &Attachments {

@@ -121,7 +121,14 @@ pub(super) fn change_times(
         mtime: mtime.set(),
         ..SetAttr::default()
     };
-    set(at, &change, Event::Attrib)
+    // As Linux tells them apart: a single time is set when the file is read or written.
+    let event = match (atime, mtime) {
+        (NewTime::Keep, NewTime::Keep) => return inode.set_attr(&change),
+        (_, NewTime::Keep) => Event::Access,
+        (NewTime::Keep, _) => Event::Modify,
+        _ => Event::Attrib,
+    };
+    set(at, &change, event)
 }
 
 /// truncate(2); RLIMIT_FSIZE was looked at.

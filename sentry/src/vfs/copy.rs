@@ -5,6 +5,7 @@ use std::sync::Arc;
 use syscalls::Stop;
 use syscalls::abi::fs::RwFlags;
 
+use super::notify::{self, Event};
 use super::transfer::At;
 use super::{File, Sink, Source};
 use crate::task::Current;
@@ -81,6 +82,7 @@ impl Current {
         }
         let mut source = Source::kernel(data);
         let written = self.write_source(to.file, &mut source, to.at, RwFlags::empty())?;
+        notify::event(Event::Access, &from.file.location);
         from.advance(written);
         to.advance(written);
         Ok((read, usize::try_from(written).unwrap_or(read)))

@@ -289,7 +289,7 @@ impl Change<'_> {
         let name = name?;
         match self.child(&name) {
             Ok(_) => Err(EEXIST),
-            Err(ENOENT) => Ok(name),
+            Err(ENOENT) if self.inode().super_block().fs.takes_names() => Ok(name),
             Err(error) => Err(error),
         }
     }

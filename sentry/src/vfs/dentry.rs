@@ -206,6 +206,7 @@ impl Drop for Dentry {
     /// Lets go of the parents one by one: a guest can build a tree deeper than a stack.
     fn drop(&mut self) {
         super::dcache::note_dropped();
+        super::notify::dropped(self);
         let mut parent = self.place.get_mut().parent.take();
         while let Some(dentry) = parent {
             parent =

@@ -1,20 +1,22 @@
 //! Open file descriptions, open(2).
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use bitflags::bitflags;
-use syscalls::errno::{EINVAL, ENODEV, ENOTDIR, ENOTTY, ESPIPE};
+use syscalls::errno::{EAGAIN, EINVAL, ENODEV, ENOTDIR, ENOTTY, ESPIPE};
 use syscalls::{Errno, Stop, SysResult};
 
+use super::locks::LockOwner;
 use super::notify::{self, Event};
 use super::write_access::Claim;
-use super::{FileKind, InodeRef, Location, Sink, Source, locks};
+use super::{FileKind, InodeRef, Location, OutsidePosition, Sink, Source, locks};
 use crate::mm::Mappable;
 use crate::sync::{Level, Mutex};
-use crate::task::{Current, Pid};
+use crate::task::{Current, Pid, PidNamespace};
 use crate::wait::{Deadline, Ready, Registration, WaitQueue};
 
 bitflags! {
@@ -148,19 +150,39 @@ pub trait FileOps: Send + Sync + 'static {
         Err(ESPIPE)
     }
 
+    /// True if no position differs from another: seeking succeeds, and leads to 0.
+    fn is_the_same_anywhere(&self) -> bool {
+        false
+    }
+
+    /// For a file whose position is kept outside; such a file is seekable.
+    fn outside_position(&self) -> Option<&dyn OutsidePosition> {
+        None
+    }
+
     /// What it is ready for now.
     fn poll(&self) -> Ready {
         Ready::READABLE | Ready::WRITABLE
     }
 
     /// Told whenever [`FileOps::poll`] may have changed; `None` if it never does.
-    fn wait_queue(&self) -> Option<&WaitQueue> {
+    fn wait_queue(&self) -> Option<Cow<'_, WaitQueue>> {
         None
     }
 
     /// How long a blocking read(2) or write(2) waits at most, by what it waits for
     /// (SO_RCVTIMEO, SO_SNDTIMEO); then it fails with `EAGAIN`.
     fn wait_limit(&self, ready: Ready) -> Option<Deadline> {
+        None
+    }
+
+    /// What read(2) returns after [`FileOps::wait_limit`].
+    fn read_late(&self) -> Result<usize, Errno> {
+        Err(EAGAIN)
+    }
+
+    /// If a blocking read(2) that got `count` bytes waits for more, and fits them: how long.
+    fn reads_on(&self, count: usize) -> Option<Deadline> {
         None
     }
 
@@ -191,16 +213,18 @@ pub trait FileOps: Send + Sync + 'static {
         Err(EINVAL)
     }
 
-    /// A descriptor was closed (close(2) reports the error); others may remain.
-    fn flush(&self, file: &File) -> Result<(), Errno> {
+    /// A descriptor in the table `by` was closed (close(2) reports the error); others may
+    /// remain.
+    fn flush(&self, file: &File, by: LockOwner) -> Result<(), Errno> {
         Ok(())
     }
 
     /// New status flags were set (F_SETFL).
     fn flags_changed(&self, mode: OpenMode) {}
 
-    /// Text after "pos/flags/mnt_id/ino" in /proc/PID/fdinfo.
-    fn fd_info(&self) -> String {
+    /// Text after "pos/flags/mnt_id/ino" in /proc/PID/fdinfo, for a proc of the name space
+    /// `reader`.
+    fn fd_info(&self, reader: &PidNamespace) -> String {
         String::new()
     }
 
@@ -216,7 +240,8 @@ pub struct File {
     /// What it does.
     pub ops: Box<dyn FileOps>,
     mode: AtomicU32,
-    /// Position; held over a read or write that uses it, as Linux does.
+    /// Position, unless it is kept outside ([`File::position`]); held over a read or write
+    /// that uses it, as Linux does.
     pub offset: Mutex<u64>,
     /// Keeps the file from being run while it is open for writing, or the reverse.
     _claim: Claim,

@@ -6,12 +6,18 @@ use syscalls::Errno;
 use syscalls::errno::{EINVAL, ENODEV};
 
 use super::InodeRef;
+use crate::ipc::IpcNamespace;
 use crate::kernel::Kernel;
+use crate::task::PidNamespace;
 
 /// What to mount.
 pub struct MountRequest<'a> {
     /// In which kernel.
     pub kernel: &'a Arc<Kernel>,
+    /// Whose message queues mqueue shows.
+    pub ipc: &'a Arc<IpcNamespace>,
+    /// Whose processes proc shows.
+    pub pids: &'a Arc<PidNamespace>,
     /// mount(2)'s source, what /proc/mounts shows.
     pub source: &'a str,
     /// mount(2)'s data: options separated by commas.
@@ -49,6 +55,10 @@ pub const FS_TYPES: &[FsType] = &[
         mount: devpts,
     },
     FsType {
+        name: "mqueue",
+        mount: |request| Ok(request.ipc.queues(request.kernel).root.inode().clone()),
+    },
+    FsType {
         name: "sysfs",
         mount: |request| Ok(crate::fs::sys::new(request.kernel, request.source)),
     },
@@ -63,7 +73,13 @@ pub const FS_TYPES: &[FsType] = &[
     },
     FsType {
         name: "proc",
-        mount: |request| Ok(crate::fs::proc::new(request.kernel, request.source)),
+        mount: |request| {
+            Ok(crate::fs::proc::new(
+                request.kernel,
+                request.pids,
+                request.source,
+            ))
+        },
     },
 ];
 

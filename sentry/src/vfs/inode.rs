@@ -183,6 +183,10 @@ pub trait Inode: Send + Sync + 'static {
         None
     }
 
+    /// A page that was clean is about to be written through a shared mapping: the file's
+    /// times change, where its pages do not tell ([`crate::fs::page_cache::Backing`]).
+    fn written_through_mapping(&self) {}
+
     /// getxattr(2); `ENODATA`.
     fn xattr(&self, name: &[u8]) -> Result<Vec<u8>, Errno> {
         Err(EOPNOTSUPP)
@@ -265,6 +269,11 @@ impl Attachments {
             .find_map(|slot| slot.clone().downcast::<T>().ok())
     }
 
+    /// The file is open for writing.
+    pub fn has_writers(&self) -> bool {
+        self.use_count.has_writers()
+    }
+
     /// Removes the attachment of type `T`.
     pub fn remove<T: Any + Send + Sync>(&self) {
         self.slots.lock().retain(|slot| !(**slot).is::<T>());
@@ -299,10 +308,19 @@ pub trait FileSystem: Send + Sync + 'static {
         true
     }
 
+    /// False if nothing can ever be made in it: a name that is not there is missing for
+    /// those too who would make it (proc).
+    fn takes_names(&self) -> bool {
+        true
+    }
+
     /// syncfs(2).
     fn sync(&self) -> Result<(), Errno> {
         Ok(())
     }
+
+    /// Gives up pages that can be read again: memory has run out.
+    fn drop_clean_pages(&self) {}
 
     /// Options as /proc/mounts shows them after `rw,relatime`: `",size=64k"`, or empty.
     fn options(&self) -> String {

@@ -46,7 +46,10 @@ impl Cursor {
     /// The next stretch of guest memory of at most `len` bytes, skipping empty segments.
     fn next(&mut self, segments: &[Segment], len: usize) -> Option<Segment> {
         let len = len.min(self.left);
-        while len > 0 {
+        if len == 0 {
+            return None;
+        }
+        loop {
             let segment = segments.get(self.segment)?;
             let here = segment.len.saturating_sub(self.inside);
             if here == 0 {
@@ -60,7 +63,6 @@ impl Cursor {
                 len: here.min(len),
             });
         }
-        None
     }
 
     fn advance(&mut self, bytes: usize) {
@@ -69,26 +71,36 @@ impl Cursor {
     }
 }
 
-/// Copies `len` bytes piecewise by `copy(segment, done)`. A fault after some bytes ends
-/// the copy with what was done; a fault at the first byte is `EFAULT`.
+/// Copies `len` bytes piecewise by `copy(segment, done)`, each piece whole or not at all. A
+/// fault after some pieces ends the copy with what was done; one in the first is `EFAULT`.
 fn pieces(
     cursor: &mut Cursor,
     segments: &[Segment],
     len: usize,
     mut copy: impl FnMut(Segment, usize) -> Result<(), Errno>,
 ) -> Result<usize, Errno> {
+    parts(cursor, segments, len, |piece, done| {
+        copy(piece, done).map_or(0, |()| piece.len)
+    })
+}
+
+/// As [`pieces`], to the byte: `copy` tells how many bytes of its piece it got to.
+fn parts(
+    cursor: &mut Cursor,
+    segments: &[Segment],
+    len: usize,
+    mut copy: impl FnMut(Segment, usize) -> usize,
+) -> Result<usize, Errno> {
     let mut done = 0;
     while done < len {
         let Some(piece) = cursor.next(segments, len - done) else {
             break;
         };
-        match copy(piece, done) {
-            Ok(()) => {
-                cursor.advance(piece.len);
-                done += piece.len;
-            }
-            Err(error) if done == 0 => return Err(error),
-            Err(_) => break,
+        let copied = copy(piece, done).min(piece.len);
+        cursor.advance(copied);
+        done += copied;
+        if copied < piece.len {
+            return if done > 0 { Ok(done) } else { Err(EFAULT) };
         }
     }
     Ok(done)
@@ -165,11 +177,9 @@ impl<'a> Sink<'a> {
     ) -> Result<usize, Errno> {
         let len = len.min(self.cursor.left);
         match &mut self.memory {
-            Memory::Guest { mm, segments } => {
-                pieces(&mut self.cursor, segments, len, |to, done| {
-                    mm.write_from_file(to.addr, offset + done as u64, to.len)
-                })
-            }
+            Memory::Guest { mm, segments } => parts(&mut self.cursor, segments, len, |to, done| {
+                mm.write_from_file(to.addr, offset + done as u64, to.len)
+            }),
             Memory::Kernel(buf) => {
                 let at = self.cursor.inside;
                 file.read(offset, buf.get_mut(at..at + len).ok_or(EINVAL)?)?;
@@ -183,8 +193,8 @@ impl<'a> Sink<'a> {
     pub fn write_zeros(&mut self, len: usize) -> Result<usize, Errno> {
         let len = len.min(self.cursor.left);
         match &mut self.memory {
-            Memory::Guest { mm, segments } => pieces(&mut self.cursor, segments, len, |to, _| {
-                mm.zero_bytes(to.addr, to.len)
+            Memory::Guest { mm, segments } => parts(&mut self.cursor, segments, len, |to, _| {
+                mm.zero_partial(to.addr, to.len)
             }),
             Memory::Kernel(buf) => {
                 let at = self.cursor.inside;
@@ -283,7 +293,7 @@ impl<'a> Source<'a> {
         let len = len.min(self.cursor.left);
         match &mut self.memory {
             Memory::Guest { mm, segments } => {
-                pieces(&mut self.cursor, segments, len, |from, done| {
+                parts(&mut self.cursor, segments, len, |from, done| {
                     mm.read_to_file(from.addr, offset + done as u64, from.len)
                 })
             }

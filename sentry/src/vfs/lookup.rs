@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use syscalls::errno::{EEXIST, ENOENT};
+use syscalls::errno::EEXIST;
 use syscalls::{Errno, Fd, UserCStr};
 
 use super::walk::{Last, PATH_MAX, Walk, Walking};
@@ -71,7 +71,7 @@ impl Current {
     ) -> Result<Entry, Errno> {
         let how = Walking::default();
         let mut walk = Walk::new(self, creds, || self.start(dirfd), path, how)?;
-        let name = match walk.to_last()? {
+        let name = match walk.up_to_last()? {
             Last::Here => EntryName::Root,
             Last::Dot => EntryName::Dot,
             Last::DotDot => EntryName::DotDot,

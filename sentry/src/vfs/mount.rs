@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use bitflags::bitflags;
+use syscalls::Errno;
 
+use super::dcache::Ask;
 use super::{Dentry, Location, SuperBlock};
 use crate::sync::{Level, Slot};
 
@@ -133,6 +135,13 @@ impl Mount {
 }
 
 impl Location {
+    /// What `name` leads to from this directory, mounts on it included; `ENOENT`.
+    pub(crate) fn child(&self, name: &[u8]) -> Result<Location, Errno> {
+        let dentry = self.dentry.child(name, Ask::FileSystem)?;
+        let mount = self.mount.clone();
+        Ok(Location { mount, dentry }.topmost())
+    }
+
     /// The root of the topmost mount here; `self` if nothing covers it.
     #[must_use]
     pub fn topmost(self) -> Location {

@@ -7,6 +7,7 @@ use syscalls::Errno;
 use syscalls::errno::{EBUSY, EINVAL, ELOOP, ENOENT, ENOTDIR};
 
 use super::{Dentry, Location, Mount, MountFlags, MountNamespace};
+use crate::namespace::{Namespace, nsfs};
 use crate::task::FsContext;
 
 /// Whether mounts below count.
@@ -64,7 +65,13 @@ impl MountNamespace {
         check_place(&from.dentry, at)?;
         let mut mounts = self.mounts.lock();
         let holds = |mount: &Arc<Mount>| mounts.iter().any(|m| Arc::ptr_eq(m, mount));
-        if !holds(&from.mount) || !holds(&at.mount) {
+        // The file of a name space is mounted nowhere; but none may keep itself alive.
+        let source = match nsfs::namespace_at(from) {
+            Some(Namespace::Mount(other)) => other.id > self.id,
+            Some(_) => true,
+            None => holds(&from.mount),
+        };
+        if !source || !holds(&at.mount) {
             return Err(EINVAL);
         }
         let copies = copy_tree(from, depth);
@@ -214,6 +221,7 @@ fn forget_if_last(mount: &Arc<Mount>) {
         top = parent;
     }
     top.forget_below();
+    crate::inotify::unmounted(&mount.super_block);
 }
 
 impl Drop for MountNamespace {

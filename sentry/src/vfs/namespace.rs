@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use super::{Location, Mount};
+use crate::namespace::{Kind, NamespaceId};
 use crate::sync::{Level, Mutex, Slot};
 
 /// The mounts that a group of processes sees.
 pub struct MountNamespace {
+    /// What names it.
+    pub id: NamespaceId,
     /// The mount whose root is "/".
     root: Slot<Arc<Mount>>,
     /// All of them, in the order of mounting; held over every change of the tree.
@@ -17,8 +20,19 @@ impl MountNamespace {
     /// A name space with a root.
     #[must_use]
     pub fn new(root: Arc<Mount>) -> Arc<Self> {
+        Self::with_id(root, NamespaceId::default())
+    }
+
+    /// That of the first process.
+    #[must_use]
+    pub fn first(root: Arc<Mount>) -> Arc<Self> {
+        Self::with_id(root, NamespaceId::first(Kind::Mount))
+    }
+
+    fn with_id(root: Arc<Mount>, id: NamespaceId) -> Arc<Self> {
         let mounts = Mutex::new(Level::Mounts, vec![root.clone()]);
         Arc::new(MountNamespace {
+            id,
             root: Slot::new(Level::Leaf, root),
             mounts,
         })

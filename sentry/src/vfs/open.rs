@@ -10,7 +10,7 @@ use syscalls::errno::{
 use syscalls::{Errno, Fd, Stop};
 
 use super::access::{Access, acts_as_owner, permit};
-use super::create::{make, owner_of_new};
+use super::create::{make, may_create, owner_of_new};
 use super::dentry::Place;
 use super::lookup::AnyName;
 use super::notify::{self, Event};
@@ -18,7 +18,8 @@ use super::unnamed::mark_linkable;
 use super::walk::{Last, Walk, Walking};
 use super::write_access::{Claim, DenyWrite, WriteAccess};
 use super::{
-    Dentry, File, FileKind, FileOps, Location, Mode, MountFlags, NewNode, OpenMode, SetAttr, device,
+    Dentry, File, FileKind, FileName, FileOps, InodeRef, Location, Mode, MountFlags, NewNode,
+    OpenMode, Owner, SetAttr, device,
 };
 use crate::task::{Credentials, Current};
 
@@ -197,7 +198,7 @@ impl Current {
         let mut walk = Walk::new(self, creds, || self.start(dirfd), path, open.how)?;
         let exclusive = open.has(OpenFlags::EXCL);
         loop {
-            let last = walk.to_last()?;
+            let last = walk.up_to_last()?;
             let Last::Name { range, slash } = last else {
                 return Ok((walk.finish_at(&last)?, Made::No));
             };
@@ -253,6 +254,39 @@ impl Current {
             mount: dir.mount.clone(),
             dentry,
         })
+    }
+
+    /// Opens what `dir` has as `name`, made by `make` with O_CREAT if there is nothing:
+    /// for directories that no path leads to.
+    pub(crate) fn open_named(
+        &self,
+        dir: &Location,
+        name: &FileName,
+        open: &Opening,
+        make: impl FnOnce(Owner) -> Result<InodeRef, Errno>,
+    ) -> Result<Arc<File>, Stop> {
+        let creds = self.creds.get();
+        let (dentry, made) = {
+            let change = dir.dentry.change()?;
+            match change.child(name) {
+                Ok(known) => (known, Made::No),
+                Err(ENOENT) if open.has(OpenFlags::CREAT) => {
+                    may_create(&creds, dir, &change)?;
+                    let mode = self.less_umask(open.mode);
+                    let owner = owner_of_new(&creds, change.inode(), false, mode)?;
+                    (change.created(name, make(owner)?), Made::Yes)
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        if made == Made::Yes {
+            notify::entry(Event::Create, dir, name, &dentry);
+        }
+        let location = Location {
+            mount: dir.mount.clone(),
+            dentry,
+        };
+        self.open_location(&creds, location, open, made)
     }
 
     /// O_TMPFILE.
@@ -330,6 +364,7 @@ impl Current {
             Claim::None
         };
         let ops = self.open_inode(&location, mode)?;
+        notify::event(Event::Open, &location);
         if truncates {
             let _access = WriteAccess::take(&inode)?;
             let set = SetAttr {
@@ -340,7 +375,6 @@ impl Current {
             inode.set_attr(&set)?;
             notify::event(Event::Modify, &location);
         }
-        notify::event(Event::Open, &location);
         let mode = mode - OpenMode::NOCTTY;
         Ok(File::with_claim(location, ops, mode, claim))
     }
@@ -351,8 +385,6 @@ impl Current {
             return Ok(inode.clone().open(self, mode)?);
         }
         match inode.kind() {
-            // Access mode 3 opens neither end.
-            FileKind::Fifo if !mode.reads() && !mode.writes() => Err(EINVAL.into()),
             FileKind::Fifo => Ok(Box::new(crate::pipe::open_fifo(self, inode, mode)?)),
             FileKind::CharDevice | FileKind::BlockDevice => Ok(device::open(self, location, mode)?),
             FileKind::Socket => Err(ENXIO.into()),

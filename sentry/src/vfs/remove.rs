@@ -5,11 +5,11 @@ use std::sync::Arc;
 use syscalls::errno::{EBUSY, EINVAL, EISDIR, ENOTDIR, ENOTEMPTY, EROFS};
 use syscalls::{Errno, Fd};
 
-use super::Dentry;
 use super::access::{Access, check_sticky, permit};
 use super::dcache::Change;
 use super::lookup::EntryName;
 use super::notify;
+use super::{Dentry, FileName, Location};
 use crate::task::{Credentials, Current};
 
 impl Current {
@@ -43,6 +43,21 @@ impl Current {
             child
         };
         notify::removed(&dir, &name, &child);
+        Ok(())
+    }
+
+    /// Removes what `dir` has as `name`: for directories that no path leads to.
+    pub(crate) fn remove_named(&self, dir: &Location, name: &FileName) -> Result<(), Errno> {
+        let creds = self.creds.get();
+        let child = {
+            let change = dir.dentry.change()?;
+            let child = change.child(name)?;
+            may_remove(&creds, &change, &child)?;
+            change.inode().unlink(name, child.inode())?;
+            change.removed(name, &child);
+            child
+        };
+        notify::removed(dir, name, &child);
         Ok(())
     }
 

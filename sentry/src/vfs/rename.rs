@@ -115,13 +115,13 @@ impl Current {
             to_name,
         }) = done
         {
-            notify::renamed((&from_dir, &from_name), (&to_dir, &to_name), &moved);
+            let (old, new) = ((&from_dir, &from_name), (&to_dir, &to_name));
             match other {
                 Some(other) if mode == RenameMode::Exchange => {
-                    notify::renamed((&to_dir, &to_name), (&from_dir, &from_name), &other);
+                    notify::renamed(old, new, &moved, None);
+                    notify::renamed(new, old, &other, None);
                 }
-                Some(replaced) => notify::lost_name(&replaced),
-                None => {}
+                replaced => notify::renamed(old, new, &moved, replaced.as_ref()),
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use syscalls::{Errno, Stop, SysResult};
 
 use super::io::Segment;
 use super::notify::{self, Event};
-use super::{File, FileKind, OpenMode, Sink, Source, seals, set_id};
+use super::{File, FileKind, OpenMode, OutsidePosition, Sink, Source, seals, set_id};
 use crate::signal::Signal;
 use crate::task::{Current, Resource};
 use crate::wait::Ready;
@@ -52,6 +52,7 @@ impl Current {
         at: At,
         flags: RwFlags,
     ) -> SysResult {
+        check_position(file, at)?;
         if !file.mode().reads() {
             return Err(EBADF.into());
         }
@@ -61,12 +62,25 @@ impl Current {
         check_range(file, at, sink.remaining())?;
         let empty = sink.remaining() == 0;
         let wait = may_wait(file, flags) && !empty;
-        let count = match self.transfer(file, Ready::READABLE | Ready::RDHUP, wait, || {
-            file.read_once(&mut sink, at)
-        }) {
+        let ready = Ready::READABLE | Ready::RDHUP;
+        let mut count = match self.transfer(file, ready, wait, || file.read_once(&mut sink, at)) {
             Err(Stop::Errno(EAGAIN)) if empty => 0,
+            Err(Stop::Errno(EAGAIN)) if wait => file.ops.read_late()?,
             result => result?,
         };
+        while wait
+            && count > 0
+            && sink.remaining() > 0
+            && let Some(limit) = file.ops.reads_on(count)
+            && let Some(queue) = file.ops.wait_queue()
+        {
+            let attempt = || Ok(file.read_once(&mut sink, at)?);
+            match self.block_on(&queue, ready, Some(limit), attempt) {
+                Ok(more) if more > 0 => count += more,
+                // Late, interrupted or at the end: what there is counts.
+                _ => break,
+            }
+        }
         if count > 0 {
             notify::event(Event::Access, &file.location);
         }
@@ -82,6 +96,7 @@ impl Current {
         at: At,
         flags: RwFlags,
     ) -> SysResult {
+        check_position(file, at)?;
         if !file.mode().writes() {
             return Err(EBADF.into());
         }
@@ -107,7 +122,7 @@ impl Current {
         if regular {
             let from = match at {
                 At::Offset(offset) => offset,
-                At::Position => *file.offset.lock(),
+                At::Position => file.position()?,
             };
             seals::check_write(file.inode(), from, source.remaining())?;
             set_id::before_write(&self.creds.get(), file.inode())?;
@@ -168,7 +183,7 @@ impl Current {
         match file.ops.wait_queue() {
             Some(queue) if wait => {
                 let deadline = file.ops.wait_limit(ready);
-                match self.block_on(queue, ready, deadline, || Ok(attempt()?)) {
+                match self.block_on(&queue, ready, deadline, || Ok(attempt()?)) {
                     // SO_RCVTIMEO and SO_SNDTIMEO end as if the file did not block.
                     Err(Stop::Errno(ETIMEDOUT)) if deadline.is_some() => Err(EAGAIN.into()),
                     result => result,
@@ -181,6 +196,14 @@ impl Current {
 
 fn may_wait(file: &File, flags: RwFlags) -> bool {
     !file.nonblocking() && !flags.contains(RwFlags::NOWAIT)
+}
+
+/// `ESPIPE` for a position in a file without positions, whatever it is open for.
+fn check_position(file: &File, at: At) -> Result<(), Errno> {
+    if matches!(at, At::Offset(_)) && !file.ops.seekable() {
+        return Err(ESPIPE);
+    }
+    Ok(())
 }
 
 /// Positions of files without one, and beyond what 63 bits count.
@@ -200,6 +223,7 @@ impl File {
     pub(super) fn read_once(&self, sink: &mut Sink<'_>, at: At) -> Result<usize, Errno> {
         match at {
             At::Offset(offset) => self.ops.read(self, sink, offset),
+            At::Position if let Some(outside) = self.ops.outside_position() => outside.read(sink),
             At::Position if self.ops.seekable() => {
                 let mut offset = self.offset.lock();
                 let count = self.ops.read(self, sink, *offset)?;
@@ -226,6 +250,11 @@ impl File {
         {
             return self.write_limited(source, offset, limit);
         }
+        if at == At::Position
+            && let Some(outside) = self.ops.outside_position()
+        {
+            return self.write_outside(outside, source, append, limit);
+        }
         let mut offset = self.offset.lock();
         if append {
             if let Some(limit) = limit {
@@ -242,6 +271,22 @@ impl File {
             *offset += count as u64;
             Ok(count)
         }
+    }
+
+    fn write_outside(
+        &self,
+        outside: &dyn OutsidePosition,
+        source: &mut Source<'_>,
+        append: bool,
+        limit: Option<u64>,
+    ) -> Result<usize, Errno> {
+        if append {
+            outside.set(self.inode().attr()?.size)?;
+        }
+        if let Some(limit) = limit {
+            bound(source, outside.get()?, limit)?;
+        }
+        outside.write(source)
     }
 
     fn write_limited(

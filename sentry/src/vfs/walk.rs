@@ -138,7 +138,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Walks to the directory of the last component.
-    pub(super) fn to_last(&mut self) -> Result<Last, Errno> {
+    pub(super) fn up_to_last(&mut self) -> Result<Last, Errno> {
         loop {
             let rest = self.path.get(self.next..).unwrap_or_default();
             let skip = rest.iter().take_while(|&&b| b == b'/').count();
@@ -297,7 +297,7 @@ impl<'a> Walk<'a> {
     /// Walks to the end.
     pub(super) fn finish(mut self) -> Result<Location, Errno> {
         loop {
-            match self.to_last()? {
+            match self.up_to_last()? {
                 Last::Here | Last::Dot => {}
                 Last::DotDot => self.up()?,
                 Last::Name { range, slash } => {

@@ -12,6 +12,10 @@ use super::InodeRef;
 pub(super) struct UseCount(AtomicI32);
 
 impl UseCount {
+    pub(super) fn has_writers(&self) -> bool {
+        self.0.load(Ordering::SeqCst) > 0
+    }
+
     fn change(&self, by: i32, allowed: impl Fn(i32) -> bool) -> Result<(), Errno> {
         let next = |count: i32| allowed(count).then(|| count.saturating_add(by));
         self.0

@@ -70,6 +70,17 @@ impl Parker {
     }
 }
 
+/// Sleeps until `done`, whatever else happens: for a thread that has no application any
+/// more. `queue` tells when it is worth looking.
+pub(crate) fn wait_until(queue: &WaitQueue, mask: Ready, mut done: impl FnMut() -> bool) {
+    let parker = Arc::new(Parker::default());
+    parker.bind();
+    let _registered = queue.register(parker.clone(), mask);
+    while !done() {
+        parker.park(None);
+    }
+}
+
 impl Wake for Parker {
     fn wake(&self, _: Ready) {
         self.unpark();

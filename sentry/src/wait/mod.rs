@@ -10,7 +10,7 @@ mod sigmask;
 use bitflags::bitflags;
 
 pub use block::Deadline;
-pub(crate) use block::Parker;
+pub(crate) use block::{Parker, wait_until};
 pub use queue::{Registration, WaitQueue, Wake};
 pub(crate) use restart::RESTART_SYSCALL;
 pub use restart::RestartState;

@@ -49,14 +49,12 @@ impl WaitQueue {
 
     /// Has `waker` told when something of `mask` happens, until the registration is
     /// dropped. Check the object once more after registering.
-    #[must_use]
     pub fn register(&self, waker: Arc<dyn Wake>, mask: Ready) -> Registration {
         self.insert(waker, mask, false)
     }
 
     /// As [`Self::register`], but of all exclusive waiters a notification tells only one
     /// (accept(2), `EPOLLEXCLUSIVE`).
-    #[must_use]
     pub fn register_exclusive(&self, waker: Arc<dyn Wake>, mask: Ready) -> Registration {
         self.insert(waker, mask, true)
     }

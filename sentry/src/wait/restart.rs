@@ -9,7 +9,7 @@ use crate::task::Current;
 
 /// An interrupted wait.
 #[derive(Clone, Copy, Debug)]
-pub struct Interrupted {
+pub(super) struct Interrupted {
     number: u64,
     deadline: Option<Deadline>,
 }

@@ -31,6 +31,55 @@ layout! {
         pub unused: [u64; 2],
     }
 
+    /// Limits of shared memory, IPC_INFO.
+    pub struct Shminfo {
+        pub shmmax: u64,
+        pub shmmin: u64,
+        pub shmmni: u64,
+        pub shmseg: u64,
+        pub shmall: u64,
+        pub unused: [u64; 4],
+    }
+
+    /// Use of shared memory, SHM_INFO.
+    pub struct ShmInfo {
+        pub used_ids: i32,
+        pub pad: u32,
+        /// Pages.
+        pub shm_tot: u64,
+        pub shm_rss: u64,
+        pub shm_swp: u64,
+        pub swap_attempts: u64,
+        pub swap_successes: u64,
+    }
+
+    /// Limits and use of semaphores, IPC_INFO and SEM_INFO.
+    pub struct Seminfo {
+        pub semmap: i32,
+        pub semmni: i32,
+        pub semmns: i32,
+        pub semmnu: i32,
+        pub semmsl: i32,
+        pub semopm: i32,
+        pub semume: i32,
+        pub semusz: i32,
+        pub semvmx: i32,
+        pub semaem: i32,
+    }
+
+    /// Limits and use of message queues, IPC_INFO and MSG_INFO.
+    pub struct Msginfo {
+        pub msgpool: i32,
+        pub msgmap: i32,
+        pub msgmax: i32,
+        pub msgmnb: i32,
+        pub msgmni: i32,
+        pub msgssz: i32,
+        pub msgtql: i32,
+        pub msgseg: u16,
+        pub pad: u16,
+    }
+
     /// A semaphore set, semctl(2).
     pub struct SemidDs {
         pub perm: IpcPerm,

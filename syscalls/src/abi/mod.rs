@@ -10,6 +10,7 @@ pub mod futex;
 pub mod ipc;
 pub mod mm;
 pub mod net;
+pub mod netlink;
 pub mod ptrace;
 pub mod sched;
 pub mod signal;

@@ -88,6 +88,112 @@ layout! {
         pub gid: u32,
     }
 
+    /// `IP_PKTINFO`, ip(7).
+    pub struct InPktinfo {
+        pub ifindex: i32,
+        pub spec_dst: [u8; 4],
+        pub addr: [u8; 4],
+    }
+
+    /// `IPV6_PKTINFO`, ipv6(7).
+    pub struct In6Pktinfo {
+        pub addr: [u8; 16],
+        pub ifindex: u32,
+    }
+
+    /// `IP_RECVERR`, ip(7).
+    pub struct SockExtendedErr {
+        pub errno: u32,
+        /// `SO_EE_ORIGIN_*`.
+        pub origin: u8,
+        pub kind: u8,
+        pub code: u8,
+        pub pad: u8,
+        pub info: u32,
+        pub data: u32,
+    }
+
+    /// `TCP_INFO`, tcp(7).
+    pub struct TcpInfo {
+        pub state: u8,
+        pub ca_state: u8,
+        pub retransmits: u8,
+        pub probes: u8,
+        pub backoff: u8,
+        pub options: u8,
+        pub wscale: u8,
+        pub bits: u8,
+        /// Microseconds, as all times here unless they say otherwise.
+        pub rto: u32,
+        pub ato: u32,
+        pub snd_mss: u32,
+        pub rcv_mss: u32,
+        /// Segments; of a listener: connections that wait to be accepted.
+        pub unacked: u32,
+        /// Segments; of a listener: the backlog.
+        pub sacked: u32,
+        pub lost: u32,
+        pub retrans: u32,
+        pub fackets: u32,
+        /// Milliseconds ago.
+        pub last_data_sent: u32,
+        pub last_ack_sent: u32,
+        pub last_data_recv: u32,
+        pub last_ack_recv: u32,
+        pub pmtu: u32,
+        pub rcv_ssthresh: u32,
+        pub rtt: u32,
+        pub rttvar: u32,
+        pub snd_ssthresh: u32,
+        pub snd_cwnd: u32,
+        pub advmss: u32,
+        pub reordering: u32,
+        pub rcv_rtt: u32,
+        pub rcv_space: u32,
+        pub total_retrans: u32,
+        /// Bytes a second.
+        pub pacing_rate: u64,
+        pub max_pacing_rate: u64,
+        pub bytes_acked: u64,
+        pub bytes_received: u64,
+        pub segs_out: u32,
+        pub segs_in: u32,
+        pub notsent_bytes: u32,
+        pub min_rtt: u32,
+        pub data_segs_in: u32,
+        pub data_segs_out: u32,
+        pub delivery_rate: u64,
+        pub busy_time: u64,
+        pub rwnd_limited: u64,
+        pub sndbuf_limited: u64,
+        pub delivered: u32,
+        pub delivered_ce: u32,
+        pub bytes_sent: u64,
+        pub bytes_retrans: u64,
+        pub dsack_dups: u32,
+        pub reord_seen: u32,
+        pub rcv_ooopack: u32,
+        pub snd_wnd: u32,
+        pub rcv_wnd: u32,
+        pub rehash: u32,
+        pub total_rto: u16,
+        pub total_rto_recoveries: u16,
+        pub total_rto_time: u32,
+    }
+
+    /// `IP_ADD_MEMBERSHIP` and `IP_MULTICAST_IF`, ip(7).
+    pub struct IpMreqn {
+        pub multiaddr: [u8; 4],
+        pub address: [u8; 4],
+        pub ifindex: i32,
+    }
+
+    /// `IPV6_JOIN_GROUP`, ipv6(7).
+    pub struct Ipv6Mreq {
+        pub multiaddr: [u8; 16],
+        pub ifindex: u32,
+    }
+
     /// `SO_LINGER`, socket(7).
     pub struct Linger {
         pub onoff: i32,
@@ -256,8 +362,94 @@ numbers! {
         TCP_USER_TIMEOUT = 18;
         TCP_FASTOPEN = 23;
         TCP_NOTSENT_LOWAT = 25;
+        TCP_THIN_LINEAR_TIMEOUTS = 16;
+        TCP_THIN_DUPACK = 17;
+        TCP_TIMESTAMP = 24;
+        TCP_CC_INFO = 26;
+        TCP_SAVE_SYN = 27;
         TCP_FASTOPEN_CONNECT = 30;
         TCP_ULP = 31;
+        TCP_FASTOPEN_NO_COOKIE = 34;
+        TCP_INQ = 36;
+        TCP_TX_DELAY = 37;
+    }
+
+    /// Options of `SOL_UDP`, udp(7).
+    pub const UDP_OPTIONS: i32 {
+        UDP_CORK = 1;
+        UDPLITE_SEND_CSCOV = 10;
+        UDPLITE_RECV_CSCOV = 11;
+        UDP_NO_CHECK6_TX = 101;
+        UDP_NO_CHECK6_RX = 102;
+        UDP_SEGMENT = 103;
+        UDP_GRO = 104;
+    }
+
+    /// Options of `SOL_IP`, ip(7).
+    pub const IP_LEVEL_OPTIONS: i32 {
+        IP_TOS = 1;
+        IP_TTL = 2;
+        IP_HDRINCL = 3;
+        IP_OPTIONS = 4;
+        IP_RECVOPTS = 6;
+        IP_RETOPTS = 7;
+        IP_PKTINFO = 8;
+        IP_MTU_DISCOVER = 10;
+        IP_RECVERR = 11;
+        IP_RECVTTL = 12;
+        IP_RECVTOS = 13;
+        IP_MTU = 14;
+        IP_FREEBIND = 15;
+        IP_TRANSPARENT = 19;
+        IP_ORIGDSTADDR = 20;
+        IP_MINTTL = 21;
+        IP_NODEFRAG = 22;
+        IP_BIND_ADDRESS_NO_PORT = 24;
+        IP_RECVFRAGSIZE = 25;
+        IP_RECVERR_RFC4884 = 26;
+        IP_MULTICAST_IF = 32;
+        IP_MULTICAST_TTL = 33;
+        IP_MULTICAST_LOOP = 34;
+        IP_ADD_MEMBERSHIP = 35;
+        IP_DROP_MEMBERSHIP = 36;
+        MCAST_JOIN_GROUP = 42;
+        MCAST_LEAVE_GROUP = 45;
+        IP_MULTICAST_ALL = 49;
+        IP_UNICAST_IF = 50;
+        IP_LOCAL_PORT_RANGE = 51;
+    }
+
+    /// Options of `SOL_IPV6`, ipv6(7).
+    pub const IPV6_OPTIONS: i32 {
+        IPV6_CHECKSUM = 7;
+        IPV6_UNICAST_HOPS = 16;
+        IPV6_MULTICAST_IF = 17;
+        IPV6_MULTICAST_HOPS = 18;
+        IPV6_MULTICAST_LOOP = 19;
+        IPV6_JOIN_GROUP = 20;
+        IPV6_LEAVE_GROUP = 21;
+        IPV6_MTU_DISCOVER = 23;
+        IPV6_MTU = 24;
+        IPV6_RECVERR = 25;
+        IPV6_V6ONLY = 26;
+        IPV6_MULTICAST_ALL = 29;
+        IPV6_RECVERR_RFC4884 = 31;
+        IPV6_FLOWINFO_SEND = 33;
+        IPV6_RECVPKTINFO = 49;
+        IPV6_PKTINFO = 50;
+        IPV6_RECVHOPLIMIT = 51;
+        IPV6_HOPLIMIT = 52;
+        IPV6_RECVPATHMTU = 60;
+        IPV6_DONTFRAG = 62;
+        IPV6_RECVTCLASS = 66;
+        IPV6_TCLASS = 67;
+        IPV6_AUTOFLOWLABEL = 70;
+        IPV6_MINHOPCOUNT = 73;
+        IPV6_ORIGDSTADDR = 74;
+        IPV6_TRANSPARENT = 75;
+        IPV6_UNICAST_IF = 76;
+        IPV6_RECVFRAGSIZE = 77;
+        IPV6_FREEBIND = 78;
     }
 
     /// Ancillary messages of `SOL_SOCKET`, unix(7).

@@ -262,6 +262,13 @@ layout! {
         pub filter: UserPtr<SockFilter>,
     }
 
+    /// Sizes of what is told of a call, `SECCOMP_GET_NOTIF_SIZES`.
+    pub struct SeccompNotifSizes {
+        pub notif: u16,
+        pub notif_resp: u16,
+        pub data: u16,
+    }
+
     /// What a filter sees, seccomp(2).
     pub struct SeccompData {
         pub nr: i32,

@@ -26,6 +26,17 @@ layout! {
         pub ospeed: u32,
     }
 
+    /// The same as System V had it, `TCGETA`: half of each word.
+    pub struct Termio {
+        pub iflag: u16,
+        pub oflag: u16,
+        pub cflag: u16,
+        pub lflag: u16,
+        pub line: u8,
+        pub cc: [u8; 8],
+        pub pad: u8,
+    }
+
     /// The size of a window, `TIOCGWINSZ`.
     pub struct Winsize {
         pub row: u16,
@@ -171,6 +182,8 @@ numbers! {
         TIOCGPTLCK = 0x8004_5439;
         TIOCGEXCL = 0x8004_5440;
         TIOCGPTPEER = 0x5441;
+        TIOCGLCKTRMIOS = 0x5456;
+        TIOCSLCKTRMIOS = 0x5457;
     }
 
     /// What a packet-mode read begins with, ioctl_tty(2).

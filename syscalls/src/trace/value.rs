@@ -275,7 +275,7 @@ impl Value for OpenHow {
 fn show_limit(out: &mut dyn Write, limit: u64) -> fmt::Result {
     match limit {
         RLIM_INFINITY => out.write_str("RLIM64_INFINITY"),
-        1025.. if limit % 1024 == 0 => write!(out, "{}*1024", limit / 1024),
+        1025.. if limit.is_multiple_of(1024) => write!(out, "{}*1024", limit / 1024),
         _ => write!(out, "{limit}"),
     }
 }

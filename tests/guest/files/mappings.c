@@ -166,3 +166,16 @@ TEST(big) {
   for (int i = 0; i < 5 << 20; i += 1024) sum += p[i];
   say("%u", sum);
 }
+
+TEST(odd_lengths) {
+  int fd = sized("f", 5000);
+  char *p = mmap(0, 4097, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+  say("%d %d", p[4096], p[5000]);
+  p = mmap(0, 200001, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  say("%d", p[200000]);
+  p = mmap(0, 4097, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  say("%d", p[8191]);
+  SHOW(madvise(p, 4097, MADV_POPULATE_WRITE));
+  SHOW(mlock(p + 1, 4097));
+  SHOW(munmap(p, 4097));
+}

@@ -58,6 +58,9 @@ TEST(faulting_buffers) {
   SHOW(read(fd, (char *)16, 1)); // at the end: nothing to copy
   SHOW(pwrite(fd, p, 4096, 0));
   SHOW(pread(fd, (char *)16, 1, 0));
+  SHOW(pwrite(fd, p, 8192, 0));
+  SHOW(pwrite(fd, p + 4000, 8192, 10));
+  SHOW(pread(fd, p + 4000, 200, 0));
   SHOW(pread(fd, p + 4096, 10, 0));
   SHOW(pread(fd, p + 4095, 1, 0));
   SHOW(lseek(fd, 0, SEEK_CUR));

@@ -123,7 +123,6 @@ TEST(affinity) {
   SHOW(sched_setaffinity(0, sizeof one, &one));
   sched_getaffinity(0, sizeof got, &got);
   IS(CPU_EQUAL(&got, &one));
-  SHOW(sched_getcpu() == first);
   CHILD("inherits") { sched_getaffinity(0, sizeof got, &got); IS(CPU_EQUAL(&got, &one)); }
   CPU_ZERO(&one);
   SHOW(sched_setaffinity(0, sizeof one, &one));
@@ -131,6 +130,57 @@ TEST(affinity) {
   SHOW(sched_getaffinity(0, 1, &got));
   SHOW(sched_getaffinity(1 << 21, sizeof got, &got));
   SHOW(sched_setaffinity(0, sizeof one, (void *)8));
+}
+
+TEST(affinity_is_obeyed) {
+  cpu_set_t all, one;
+  sched_getaffinity(0, sizeof all, &all);
+  bool obeyed = true;
+  for (int round = 0; round < 50; round++)
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+      if (!CPU_ISSET(cpu, &all)) continue;
+      CPU_ZERO(&one);
+      CPU_SET(cpu, &one);
+      sched_setaffinity(0, sizeof one, &one);
+      obeyed = obeyed && sched_getcpu() == cpu;
+    }
+  IS(obeyed);
+}
+
+static atomic_int where = -1, wanted_cpu, done;
+
+static void *computes(void *unused UNUSED) {
+  while (!done)
+    if (sched_getcpu() == wanted_cpu) where = wanted_cpu;
+  return NULL;
+}
+
+// Another thread is moved while it computes, and a child is where its parent may be.
+TEST(affinity_of_others) {
+  cpu_set_t all, one;
+  sched_getaffinity(0, sizeof all, &all);
+  int last = CPU_SETSIZE - 1;
+  while (!CPU_ISSET(last, &all)) last--;
+  pthread_t thread;
+  wanted_cpu = -2;
+  pthread_create(&thread, NULL, computes, NULL);
+  for (int cpu = 0; cpu <= last; cpu++) {
+    if (!CPU_ISSET(cpu, &all)) continue;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    IS(pthread_setaffinity_np(thread, sizeof one, &one) == 0);
+    wanted_cpu = cpu;
+    for (int64_t end = now_ms() + 5000; where != cpu && now_ms() < end;) sched_yield();
+    IS(where == wanted_cpu);
+  }
+  done = 1;
+  pthread_join(thread, NULL);
+  sched_setaffinity(0, sizeof one, &one);
+  CHILD("child") {
+    bool there = true;
+    for (int64_t end = now_ms() + 100; now_ms() < end;) there = there && sched_getcpu() == last;
+    IS(there);
+  }
 }
 
 TEST(personalities) {

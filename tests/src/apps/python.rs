@@ -76,7 +76,7 @@ import asyncio, os, socket, signal
 async def tick(n, log):
     for i in range(3): await asyncio.sleep(0.03 * n); log.append((n, i))
 async def main():
-    log = []; await asyncio.gather(*(tick(n, log) for n in (1, 4))); print(log)
+    log = []; await asyncio.gather(*(tick(n, log) for n in (1, 10))); print(log)
     p = await asyncio.create_subprocess_exec('sh', '-c', 'cat; exit 7', stdin=-1, stdout=-1)
     out, _ = await p.communicate(b'data' * 10000); print(len(out), p.returncode)
     async def serve(r, w):
@@ -315,9 +315,9 @@ if os.fork() == 0:
 os.wait(); print(os.read(r, 10)); print(os.wait()[1]) # pid 1 inherits it
 p = os.fork() or (os.setsid(), os._exit(os.getsid(0) == os.getpid())); print(os.waitpid(p, 0)[1] >> 8)
 p = os.fork() or os.execv('/bin/sh', ['sh', '-c', 'exit 9']); print(os.waitpid(p, 0)[1] >> 8, os.spawnlp(os.P_WAIT, 'sh', 'sh', '-c', 'exit 8'), os.system('exit 7') >> 8, (lambda p: (p.read(), p.close()))(os.popen('echo hi')), os.posix_spawn('/bin/true', ['true'], {}) > 0); os.wait()
-pid = os.fork()
-if pid == 0: os.kill(os.getpid(), signal.SIGSTOP); os._exit(4)
-print(os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])); os.kill(pid, signal.SIGCONT); print(os.WIFCONTINUED(os.waitpid(pid, os.WCONTINUED)[1]), os.waitpid(pid, 0)[1] >> 8)
+r, w = os.pipe(); pid = os.fork()
+if pid == 0: os.kill(os.getpid(), signal.SIGSTOP); os.read(r, 1); os._exit(4) # a zombie no longer tells that it went on
+print(os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])); os.kill(pid, signal.SIGCONT); print(os.WIFCONTINUED(os.waitpid(pid, os.WCONTINUED)[1]), os.write(w, b'x'), os.waitpid(pid, 0)[1] >> 8)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 0, os.times().children_user >= 0, os.nice(0), os.getpgid(0) == os.getpgrp(), os.sched_getaffinity(0) != set(), os.cpu_count() > 0)
 f = os.pidfd_open(os.fork() or os._exit(0)); import select; print(select.select([f], [], [], 5)[0] == [f]); os.wait()
 "#),
@@ -351,6 +351,22 @@ u = f'http://127.0.0.1:{s.server_address[1]}'; print(urllib.request.urlopen(u + 
 try: urllib.request.urlopen(u + '/nosuch')
 except urllib.error.HTTPError as e: print(e.code)
 s.shutdown()
+"#),
+    Case::python("python/processor-time", r#"
+import os, resource, signal, time
+n = 0
+def prof(*_):
+    global n; n += 1
+signal.signal(signal.SIGPROF, prof); signal.setitimer(signal.ITIMER_PROF, .05, .05)
+while n < 5: pass
+print(signal.getitimer(signal.ITIMER_PROF)[1]); signal.setitimer(signal.ITIMER_PROF, 0)
+c = []; signal.signal(signal.SIGXCPU, lambda *_: c.append(round(time.process_time())))
+resource.setrlimit(resource.RLIMIT_CPU, (1, 3))
+while len(c) < 2: pass
+print(c, resource.getrlimit(resource.RLIMIT_CPU))
+if os.fork() == 0: # its time begins anew
+    while True: pass
+print(os.waitstatus_to_exitcode(os.wait()[1]), len(c))
 "#),
     Case::python("python/resource-limits", r#"
 import resource as r, os, signal

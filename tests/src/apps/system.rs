@@ -61,7 +61,7 @@ pub(super) const ROWS: &[Case] = &[
         head -1 /proc/stat | awk '{print $1, NF}'; grep -E '^(ctxt|btime|processes)' /proc/stat | awk '{print $1, ($2 > 0)}'
         awk '{print NF, ($1 > 0)}' /proc/uptime; awk '{print NF}' /proc/loadavg; grep -owE 'proc|tmpfs|sysfs|devpts' /proc/filesystems | sort -u
         for d in fs kernel net vm; do [ -d /proc/sys/$d ] && echo $d; done
-        cat /proc/sys/kernel/ostype /proc/sys/vm/overcommit_memory /proc/sys/kernel/ngroups_max
+        cat /proc/sys/kernel/ostype /proc/sys/kernel/ngroups_max; grep -cx '[012]' /proc/sys/vm/overcommit_memory
         ls /proc/sys/fs /proc/sys/kernel >/dev/null; echo $?; wc -l </proc/cmdline
     "#).ignore_stderr(),
     Case::bash("dpkg/list", r#"
@@ -126,8 +126,8 @@ pub(super) const ROWS: &[Case] = &[
     Case::bash("system/refused", r#"
         # what Docker's capabilities do not cover
         mount -t tmpfs x /mnt; echo $?; umount /proc; echo $?; hostname newname; echo $?; date -s @0 >/dev/null; echo $?
-        nice -n -5 true; echo $?; unshare -m true; echo $?; dmesg >/dev/null; echo $?; echo 1 >/proc/sys/vm/overcommit_memory; echo $?
-        chroot / true; echo $?; mknod /srv/n c 1 3; echo $?; insmod /x; echo $?; swapoff -a; echo $?
+        nice -n -5 true; echo $?; unshare -m true; echo $?; dmesg >/dev/null; echo $?; echo x >/proc/sys/kernel/ostype; echo $?
+        chroot / true; echo $?; insmod /x; echo $?; swapoff -a; echo $?
     "#).ignore_stderr(),
     Case::bash("system/util-linux", r#"
         renice -n 3 $$ >/dev/null; nice; taskset -p $$ | cut -d' ' -f1; chrt -p $$ | head -1 | sed 's/[0-9]\+/N/'

@@ -54,6 +54,24 @@ stty -echo; stty -a | grep -o -- -echo | head -1; stty raw; stty -a | grep -o --
 END
         script -qec 'sh /tmp/s' /dev/null </dev/null | tr -d '\r'; stty; echo $?
     "#).ignore_stderr(),
+    Case::python("tty/read-timeouts", r#"
+import fcntl, os, pty, select, termios, threading, time, tty
+m, s = pty.openpty(); tty.setraw(s)
+def patience(least, tenths):
+    a = termios.tcgetattr(s); a[6][termios.VMIN] = least; a[6][termios.VTIME] = tenths; termios.tcsetattr(s, termios.TCSANOW, a)
+def later(*pieces):
+    def run():
+        for delay, piece in pieces: time.sleep(delay); os.write(m, piece)
+    t = threading.Thread(target=run); t.start(); return t
+patience(0, 0); print(os.read(s, 9)); os.write(m, b'ab'); time.sleep(.1); print(os.read(s, 9))
+patience(0, 2); t = time.monotonic(); print(os.read(s, 9), time.monotonic() - t >= .19)
+patience(0, 50); w = later((.1, b'x')); print(os.read(s, 9)); w.join()
+patience(3, 0); w = later((.05, b'1'), (.05, b'2'), (.05, b'34')); print(len(os.read(s, 9)) >= 3); w.join(); time.sleep(.1); termios.tcflush(s, termios.TCIFLUSH)
+patience(5, 3); w = later((.05, b'a'), (.05, b'b')); print(os.read(s, 9)); w.join() # ends a while after the last byte
+patience(2, 50); w = later((.05, b'a'), (.05, b'b')); print(os.read(s, 9)); w.join()
+patience(4, 0); os.write(m, b'q'); time.sleep(.1); print(select.select([s], [], [], 0)[0]); patience(4, 1); print(select.select([s], [], [], 0)[0] == [s], os.read(s, 1))
+a = fcntl.ioctl(s, 0x5405, bytes(18)); print(a); fcntl.ioctl(s, 0x5406, a); print(fcntl.ioctl(s, 0x5405, bytes(18)) == a)
+"#),
     Case::bash("tty/session", r#"
         script -qec 'ps -o pid,ppid,pgid,sid,tpgid,tty,comm' /dev/null </dev/null | tr -d '\r' | awk '{print NF, $6}'
         setsid -w sh -c ': </dev/tty'; echo $?

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use tests::{native, supervise};
+use tests::{caller, native, supervise};
 
 /// Helper processes of the test suites.
 #[derive(Parser)]
@@ -16,6 +16,18 @@ enum Testkit {
     /// The second half of `native`, as pid 1 of the new namespace.
     #[command(hide = true)]
     NativeInit { bundle: PathBuf },
+    /// Run a command, then wait for the process that it has left.
+    Adopt {
+        pid_file: PathBuf,
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Take a terminal at a socket, type on it, and show what is on it.
+    Console {
+        socket: PathBuf,
+        #[arg(default_value = "")]
+        input: String,
+    },
     /// Run a command and report how it ended and what it left behind.
     Supervise {
         #[arg(long)]
@@ -31,6 +43,8 @@ fn main() -> ExitCode {
     let result = match Testkit::parse() {
         Testkit::Native { bundle } => native::launch(&bundle).map_err(|e| e.to_string()),
         Testkit::NativeInit { bundle } => Err(native::become_init(&bundle).to_string()),
+        Testkit::Adopt { pid_file, command } => caller::adopt(&pid_file, &command),
+        Testkit::Console { socket, input } => caller::console(&socket, &input).map(|()| 0),
         Testkit::Supervise {
             guard_seconds,
             report,

@@ -9,7 +9,7 @@ use syscalls::errno::ENOSPC;
 
 use crate::fs::page_cache::{MAX_FILE_SIZE, PageCache};
 use crate::mm::Mappable;
-use crate::vfs::{File, FileOps, SeekFrom, Sink, Source};
+use crate::vfs::{File, FileOps, Sink, Source};
 
 /// /dev/null.
 pub(super) struct Null;
@@ -29,13 +29,6 @@ fn swallow(src: &mut Source<'_>) -> usize {
 
 fn fill(dst: &mut Sink<'_>) -> Result<usize, Errno> {
     dst.write_zeros(dst.remaining())
-}
-
-/// These devices are anywhere: every position is theirs, and seeking stays at 0.
-fn seek(from: SeekFrom) -> u64 {
-    match from {
-        SeekFrom::Start(_) | SeekFrom::End(_) | SeekFrom::Data(_) | SeekFrom::Hole(_) => 0,
-    }
 }
 
 /// Pages of zeros that belong to one mapping.
@@ -60,8 +53,8 @@ impl FileOps for Null {
         Ok((swallow(src), 0))
     }
 
-    fn seek(&self, _: &File, from: SeekFrom) -> Result<u64, Errno> {
-        Ok(seek(from))
+    fn is_the_same_anywhere(&self) -> bool {
+        true
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -86,8 +79,8 @@ impl FileOps for Zero {
         Ok((swallow(src), 0))
     }
 
-    fn seek(&self, _: &File, from: SeekFrom) -> Result<u64, Errno> {
-        Ok(seek(from))
+    fn is_the_same_anywhere(&self) -> bool {
+        true
     }
 
     fn mappable(&self, _: &File) -> Result<Arc<dyn Mappable>, Errno> {
@@ -116,8 +109,8 @@ impl FileOps for Full {
         Err(ENOSPC)
     }
 
-    fn seek(&self, _: &File, from: SeekFrom) -> Result<u64, Errno> {
-        Ok(seek(from))
+    fn is_the_same_anywhere(&self) -> bool {
+        true
     }
 
     fn mappable(&self, _: &File) -> Result<Arc<dyn Mappable>, Errno> {

@@ -31,7 +31,7 @@ pub fn open(
         (FileKind::CharDevice, 1, 8 | 9) => Box::new(Random),
         (FileKind::CharDevice, 5, 0) => tty::open_current(task, mode)?,
         (FileKind::CharDevice, 5, 2) => {
-            let pty = task.kernel.ptys.create(&task.kernel)?;
+            let pty = task.kernel.ptys.create(task)?;
             Box::new(tty::Master::new(pty))
         }
         (FileKind::CharDevice, tty::SLAVE_MAJOR, index) => {

@@ -18,11 +18,19 @@ use crate::vfs::{
     InodeRef, Mode, OpenMode, SeekFrom, SetAttr, SetTime, Sink, SuperBlock, Timestamp,
 };
 
-/// Whom new nodes belong to.
+/// Whom a node belongs to.
 #[derive(Clone, Copy)]
-pub(super) struct NodeOwner {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+struct NodeOwner {
+    uid: u32,
+    gid: u32,
+    mode: Mode,
+}
+
+/// What new slaves are given; the owner's own ids where there is none.
+#[derive(Clone, Copy)]
+pub(super) struct NewNodes {
+    pub(super) uid: Option<u32>,
+    pub(super) gid: Option<u32>,
     pub(super) mode: Mode,
 }
 
@@ -43,7 +51,7 @@ struct Base {
 pub(super) struct Dir {
     base: Base,
     kernel: Weak<Kernel>,
-    new_nodes: NodeOwner,
+    new_nodes: NewNodes,
     ptmx: Arc<Node>,
     /// Nodes that were looked at, so that chmod(2) lasts as long as the terminal.
     slaves: Mutex<HashMap<u32, Arc<Node>>>,
@@ -121,10 +129,10 @@ impl Base {
 }
 
 impl Dir {
-    pub(super) fn new(
+    pub(super) fn make(
         super_block: Arc<SuperBlock>,
         kernel: Weak<Kernel>,
-        new_nodes: NodeOwner,
+        new_nodes: NewNodes,
         ptmx_mode: Mode,
     ) -> InodeRef {
         let owner = |mode| NodeOwner {
@@ -151,7 +159,14 @@ impl Dir {
             .map_or_else(Vec::new, |kernel| kernel.ptys.list())
     }
 
-    fn slave(&self, index: u32) -> Arc<Node> {
+    fn slave(&self, index: u32) -> Result<Arc<Node>, Errno> {
+        let kernel = self.kernel.upgrade().ok_or(ENOENT)?;
+        let opener = kernel.ptys.get(index).map_err(|_| ENOENT)?.owner;
+        let owner = NodeOwner {
+            uid: self.new_nodes.uid.unwrap_or(opener.0),
+            gid: self.new_nodes.gid.unwrap_or(opener.1),
+            mode: self.new_nodes.mode,
+        };
         let numbers = self.numbers();
         let mut slaves = self.slaves.lock();
         slaves.retain(|index, _| numbers.contains(index));
@@ -162,11 +177,11 @@ impl Dir {
             };
             let ino = FIRST_SLAVE_INO + u64::from(index);
             Arc::new(Node {
-                base: Base::new(&self.base.super_block, ino, self.new_nodes),
+                base: Base::new(&self.base.super_block, ino, owner),
                 number,
             })
         };
-        slaves.entry(index).or_insert_with(make).clone()
+        Ok(slaves.entry(index).or_insert_with(make).clone())
     }
 }
 
@@ -199,10 +214,10 @@ impl Inode for Dir {
         }
         let text = std::str::from_utf8(name.as_bytes()).map_err(|_| ENOENT)?;
         let index: u32 = text.parse().map_err(|_| ENOENT)?;
-        if index.to_string() != text || !self.numbers().contains(&index) {
+        if index.to_string() != text {
             return Err(ENOENT);
         }
-        Ok(self.slave(index))
+        Ok(self.slave(index)?)
     }
 
     fn open(self: Arc<Self>, _: &Current, _: OpenMode) -> Result<Box<dyn FileOps>, Errno> {

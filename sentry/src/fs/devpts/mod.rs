@@ -6,12 +6,15 @@ use std::sync::{Arc, Weak};
 
 use syscalls::Errno;
 
-use self::inode::{Dir, NodeOwner};
+use self::inode::{Dir, NewNodes};
 use crate::kernel::Kernel;
 use crate::vfs::{FileSystem, FsInfo, InodeRef, Mode, SuperBlock};
 
 /// `f_type` of statfs(2).
 const DEVPTS_MAGIC: u64 = 0x1cd1;
+
+/// The type's name.
+pub(crate) const DEVPTS: &str = "devpts";
 
 struct DevPts {
     options: Options,
@@ -22,7 +25,7 @@ struct DevPts {
 pub struct Options {
     /// Of new slaves; `None`: the opener's of ptmx.
     pub uid: Option<u32>,
-    /// Of new slaves.
+    /// Of new slaves; `None`: the opener's.
     pub gid: Option<u32>,
     /// Of new slaves.
     pub mode: Mode,
@@ -62,17 +65,17 @@ impl Options {
 pub fn new(kernel: &Arc<Kernel>, options: Options, source: &str) -> InodeRef {
     let super_block = SuperBlock::new(Box::new(DevPts { options }), source);
     let kernel: Weak<Kernel> = Arc::downgrade(kernel);
-    let owner = NodeOwner {
-        uid: options.uid.unwrap_or(0),
-        gid: options.gid.unwrap_or(5),
+    let owner = NewNodes {
+        uid: options.uid,
+        gid: options.gid,
         mode: options.mode,
     };
-    Dir::new(super_block, kernel, owner, options.ptmx_mode)
+    Dir::make(super_block, kernel, owner, options.ptmx_mode)
 }
 
 impl FileSystem for DevPts {
     fn name(&self) -> &'static str {
-        "devpts"
+        DEVPTS
     }
 
     fn info(&self) -> Result<FsInfo, Errno> {

@@ -1,13 +1,14 @@
 //! Inodes.
 
 use std::any::Any;
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use gofer::{
     Access, Attr as HostAttr, FallocateMode, Fsync, Handle, Rename, SetAttr as HostSetAttr,
 };
 use syscalls::Errno;
-use syscalls::errno::{EFBIG, EINVAL, EMFILE, ENODEV, ENOENT, ENXIO, EXDEV};
+use syscalls::errno::{EFBIG, EINVAL, EMFILE, ENODATA, ENODEV, ENOENT, ENXIO, EXDEV};
 
 use super::backing::HostData;
 use super::dir::DirFile;
@@ -23,6 +24,9 @@ use crate::vfs::{
     Listing, Mode, NewNode, OpenMode, Owner, RenameMode, SetAttr, SuperBlock, Timestamp, XattrMode,
 };
 
+/// The attribute with a program's capabilities.
+const CAPABILITIES: &[u8] = b"security.capability";
+
 /// A file of the host.
 pub(crate) struct GoferInode {
     pub(super) tree: Arc<Tree>,
@@ -35,7 +39,39 @@ pub(crate) struct GoferInode {
     pub(super) data: Option<Data>,
     pub(super) listing: Mutex<Option<Arc<Listing>>>,
     attachments: Attachments,
+    /// Where a symbolic link leads: never changes.
+    link: OnceLock<Vec<u8>>,
+    capabilities: KnownAbsent,
     pub(super) this: Weak<GoferInode>,
+}
+
+/// That a file has no capabilities, which execve(2) asks each time.
+#[derive(Default)]
+struct KnownAbsent {
+    /// Changes of attributes.
+    changes: AtomicU64,
+    /// What `changes` was when they were found to be absent, plus 1.
+    at: AtomicU64,
+}
+
+impl KnownAbsent {
+    fn is_so(&self) -> bool {
+        self.at.load(Ordering::Acquire) == self.changes.load(Ordering::Acquire) + 1
+    }
+
+    /// Asks the host by `ask`, and remembers if there is nothing.
+    fn ask(&self, ask: impl FnOnce() -> Result<Vec<u8>, Errno>) -> Result<Vec<u8>, Errno> {
+        let before = self.changes.load(Ordering::Acquire);
+        let result = ask();
+        if result == Err(ENODATA) {
+            self.at.store(before + 1, Ordering::Release);
+        }
+        result
+    }
+
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 pub(super) struct Data {
@@ -102,6 +138,8 @@ impl GoferInode {
             data: (kind == FileKind::Regular).then(|| data(this)),
             listing: Mutex::new(Level::Leaf, None),
             attachments: Attachments::default(),
+            link: OnceLock::new(),
+            capabilities: KnownAbsent::default(),
             this: this.clone(),
         })
     }
@@ -200,12 +238,14 @@ impl GoferInode {
     fn try_flush(&self, data: &Data) -> Result<(), Errno> {
         let _flushing = data.flushing.lock();
         let written = self.meta.lock().written.take();
+        let mode = self.set_id_mode();
         data.cache.write_back()?;
         if let Some(at) = written {
             let mtime = gofer::SetTime::At(convert::host_time(at));
             let host = self.tree.client.setattr(
                 self.handle,
                 &HostSetAttr {
+                    mode,
                     mtime,
                     ..HostSetAttr::default()
                 },
@@ -224,12 +264,20 @@ impl GoferInode {
         }
     }
 
+    /// The mode, if it has set-id bits. The host takes them away whenever the Gofer writes
+    /// or cuts the file; whether a guest loses them is decided before.
+    fn set_id_mode(&self) -> Option<u32> {
+        let mode = self.meta.lock().host.mode & 0o7777;
+        (mode & 0o6000 != 0).then_some(mode)
+    }
+
     fn set_size(&self, size: u64) -> Result<(), Errno> {
         let data = self.data()?;
         let _writer = data.writer.lock();
         let _flushing = data.flushing.lock();
         let change = HostSetAttr {
             size: Some(size),
+            mode: self.set_id_mode(),
             ..HostSetAttr::default()
         };
         let host = self.tree.client.setattr(self.handle, &change)?;
@@ -440,7 +488,11 @@ impl Inode for GoferInode {
     }
 
     fn read_link(&self, _: &Current) -> Result<LinkTarget, Errno> {
-        self.tree.client.readlink(self.handle).map(LinkTarget::Text)
+        if let Some(text) = self.link.get() {
+            return Ok(LinkTarget::Text(text.clone()));
+        }
+        let text = self.tree.client.readlink(self.handle)?;
+        Ok(LinkTarget::Text(self.link.get_or_init(|| text).clone()))
     }
 
     fn open(self: Arc<Self>, _: &Current, mode: OpenMode) -> Result<Box<dyn FileOps>, Errno> {
@@ -470,7 +522,14 @@ impl Inode for GoferInode {
     }
 
     fn xattr(&self, name: &[u8]) -> Result<Vec<u8>, Errno> {
-        self.tree.client.getxattr(self.handle, name)
+        let ask = || self.tree.client.getxattr(self.handle, name);
+        if name != CAPABILITIES || self.tree.is_shared() {
+            ask()
+        } else if self.capabilities.is_so() {
+            Err(ENODATA)
+        } else {
+            self.capabilities.ask(ask)
+        }
     }
 
     fn set_xattr(&self, name: &[u8], value: &[u8], mode: XattrMode) -> Result<(), Errno> {
@@ -480,12 +539,14 @@ impl Inode for GoferInode {
             XattrMode::Replace => gofer::XattrMode::Replace,
         };
         self.tree.client.setxattr(self.handle, name, value, mode)?;
+        self.capabilities.changed();
         self.forget_attr();
         Ok(())
     }
 
     fn remove_xattr(&self, name: &[u8]) -> Result<(), Errno> {
         self.tree.client.removexattr(self.handle, name)?;
+        self.capabilities.changed();
         self.forget_attr();
         Ok(())
     }

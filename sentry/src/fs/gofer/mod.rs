@@ -175,6 +175,17 @@ impl FileSystem for GoferFs {
         !self.0.is_shared()
     }
 
+    fn drop_clean_pages(&self) {
+        // What cannot be written now stays; who wrote it hears of that.
+        let _ = self.0.write_back.flush_all();
+        let inodes: Vec<_> = self.0.inodes.lock().values().cloned().collect();
+        for data in inodes.iter().filter_map(Weak::upgrade) {
+            if let Some(data) = &data.data {
+                data.cache.drop_clean();
+            }
+        }
+    }
+
     fn sync(&self) -> Result<(), Errno> {
         self.0.write_back.flush_all()
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread::Thread;
 use std::time::Duration;
 
+use platform::host::placement::run_anywhere;
 use syscalls::Errno;
 
 use super::inode::GoferInode;
@@ -55,6 +56,7 @@ impl WriteBack {
             None => {
                 let shared = Arc::downgrade(&self.0);
                 let run = move || {
+                    run_anywhere();
                     loop {
                         std::thread::sleep(DELAY);
                         let Some(shared) = shared.upgrade() else {

@@ -6,15 +6,19 @@ use std::sync::Arc;
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::stat::fstat;
+use nix::unistd::ftruncate;
 use platform::host;
 use syscalls::Errno;
-use syscalls::errno::{EIO, ENXIO};
+use syscalls::errno::{EACCES, EINVAL, EIO, ENXIO, EPERM};
 
-use super::mode_of;
+use super::descriptor::{Descriptor, Waits};
+use super::file::Stream;
+use super::stored::{Position, Stored};
+use super::{Watcher, mode_of};
 use crate::task::Current;
 use crate::vfs::{
     Attachments, Attr, DeviceNumber, FileKind, FileOps, FileSystem, FsInfo, Inode, Mode, OpenMode,
-    SuperBlock, Timestamp,
+    SetAttr, SuperBlock, Timestamp,
 };
 
 pub(super) struct HostFs;
@@ -36,10 +40,15 @@ impl FileSystem for HostFs {
 pub(super) struct HostInode {
     super_block: Arc<SuperBlock>,
     /// `None` for the directory that holds the mount together.
-    fd: Option<Arc<OwnedFd>>,
+    descriptor: Option<Arc<Descriptor>>,
     kind: FileKind,
     ino: u64,
     attachments: Attachments,
+}
+
+/// Regular files and devices of blocks have positions and are always ready.
+fn is_stored(kind: FileKind) -> bool {
+    matches!(kind, FileKind::Regular | FileKind::BlockDevice)
 }
 
 fn time(sec: i64, nsec: i64) -> Timestamp {
@@ -50,29 +59,52 @@ impl HostInode {
     pub(super) fn directory(super_block: &Arc<SuperBlock>) -> Arc<Self> {
         Arc::new(HostInode {
             super_block: super_block.clone(),
-            fd: None,
+            descriptor: None,
             kind: FileKind::Directory,
             ino: 1,
             attachments: Attachments::default(),
         })
     }
 
-    pub(super) fn new(super_block: &Arc<SuperBlock>, fd: Arc<OwnedFd>) -> Result<Arc<Self>, Errno> {
-        let stat = fstat(&*fd).map_err(host::errno)?;
+    pub(super) fn new(
+        super_block: &Arc<SuperBlock>,
+        fd: OwnedFd,
+        watcher: &Watcher,
+    ) -> Result<Arc<Self>, Errno> {
+        let stat = fstat(&fd).map_err(host::errno)?;
+        let kind = FileKind::from_mode(stat.st_mode).ok_or(EIO)?;
+        let waits = if is_stored(kind) {
+            Waits::Never
+        } else {
+            Waits::Maybe
+        };
         Ok(Arc::new(HostInode {
             super_block: super_block.clone(),
-            kind: FileKind::from_mode(stat.st_mode).ok_or(EIO)?,
+            kind,
             ino: stat.st_ino,
-            fd: Some(fd),
+            descriptor: Some(Arc::new(Descriptor::new(fd, watcher, waits))),
             attachments: Attachments::default(),
         }))
     }
 
+    fn descriptor(&self) -> Result<&Arc<Descriptor>, Errno> {
+        self.descriptor.as_ref().ok_or(EIO)
+    }
+
     pub(super) fn open_mode(&self) -> Result<OpenMode, Errno> {
-        let fd = self.fd.as_ref().ok_or(EIO)?;
-        fcntl(&**fd, FcntlArg::F_GETFL)
+        fcntl(self.descriptor()?.fd(), FcntlArg::F_GETFL)
             .map(mode_of)
             .map_err(host::errno)
+    }
+
+    /// An open file of the descriptor.
+    pub(super) fn file(&self, position: Position) -> Result<Box<dyn FileOps>, Errno> {
+        let descriptor = self.descriptor()?.clone();
+        Ok(if is_stored(self.kind) {
+            Box::new(Stored::new(descriptor, position))
+        } else {
+            Box::new(Stream(descriptor))
+        })
     }
 
     /// What /proc/PID/fd shows: the host's own name stays outside.
@@ -99,8 +131,7 @@ impl Inode for HostInode {
     }
 
     fn attr(&self) -> Result<Attr, Errno> {
-        let fd = self.fd.as_ref().ok_or(EIO)?;
-        let stat = fstat(&**fd).map_err(host::errno)?;
+        let stat = fstat(self.descriptor()?.fd()).map_err(host::errno)?;
         Ok(Attr {
             dev: self.super_block.dev,
             ino: stat.st_ino,
@@ -120,8 +151,23 @@ impl Inode for HostInode {
         })
     }
 
-    fn open(self: Arc<Self>, _: &Current, _: OpenMode) -> Result<Box<dyn FileOps>, Errno> {
-        Err(ENXIO.why("a host descriptor cannot be opened again"))
+    /// truncate(2); the rest of a host file's attributes is not the sandbox's to change.
+    fn set_attr(&self, set: &SetAttr) -> Result<(), Errno> {
+        let size = set.size.ok_or(EPERM)?;
+        let size = i64::try_from(size).map_err(|_| EINVAL)?;
+        ftruncate(self.descriptor()?.fd(), size).map_err(host::errno)
+    }
+
+    /// Differs from Linux: not for more than the descriptor itself is open for.
+    fn open(self: Arc<Self>, _: &Current, mode: OpenMode) -> Result<Box<dyn FileOps>, Errno> {
+        let may = self.open_mode()?;
+        if self.kind == FileKind::Socket {
+            return Err(ENXIO);
+        }
+        if (mode.reads() && !may.reads()) || (mode.writes() && !may.writes()) {
+            return Err(EACCES.why("a host descriptor is opened again for more"));
+        }
+        self.file(Position::Own)
     }
 
     fn opens_itself(&self) -> bool {

@@ -3,10 +3,15 @@
 //! They are read and written where the host's own offset is, so that a file shared with
 //! processes outside stays in order. The Sentry never sleeps in the host's read or write:
 //! it asks for readiness first, and a watcher thread tells when that changes.
+//!
+//! The Sentry can open nothing. Who opens such a file again, through /proc/PID/fd, gets a
+//! further open file of the same descriptor: a regular one has a position of its own then.
 
+mod descriptor;
 mod file;
 mod inode;
 mod ioctl;
+mod stored;
 mod watcher;
 
 use std::os::fd::OwnedFd;
@@ -14,9 +19,9 @@ use std::sync::Arc;
 
 use syscalls::Errno;
 
-use self::file::HostFile;
 use self::inode::{HostFs, HostInode};
-use crate::vfs::{Dentry, File, FileKind, Location, Mount, MountFlags, OpenMode, SuperBlock};
+use self::stored::Position;
+use crate::vfs::{Dentry, File, Location, Mount, MountFlags, OpenMode, SuperBlock};
 
 pub use watcher::Watcher;
 
@@ -27,27 +32,17 @@ pub fn open_all(fds: Vec<OwnedFd>, watcher: &Watcher) -> Result<Vec<Arc<File>>, 
     let mount = Mount::new(Dentry::root(root), MountFlags::default());
     let mut files = Vec::with_capacity(fds.len());
     for fd in fds {
-        let fd = Arc::new(fd);
-        let inode = HostInode::new(&super_block, fd.clone())?;
+        let inode = HostInode::new(&super_block, fd, watcher)?;
         let mode = inode.open_mode()?;
         let name = inode.shown_name(files.len());
-        let ops = HostFile::new(fd, watcher, waits(&inode))?;
+        let ops = inode.file(Position::Outside)?;
         let location = Location {
             mount: mount.clone(),
             dentry: Dentry::anonymous(inode, &name),
         };
-        files.push(File::new(location, Box::new(ops), mode));
+        files.push(File::new(location, ops, mode));
     }
     Ok(files)
-}
-
-/// Regular files and directories are always ready; the rest has to be asked.
-fn waits(inode: &HostInode) -> bool {
-    use crate::vfs::Inode;
-    !matches!(
-        inode.kind(),
-        FileKind::Regular | FileKind::Directory | FileKind::BlockDevice
-    )
 }
 
 /// Access and status flags of a host descriptor.

@@ -27,13 +27,13 @@ enum Dirs<'a> {
 }
 
 impl Dirs<'_> {
-    fn old(&mut self) -> &mut Dir {
+    fn source(&mut self) -> &mut Dir {
         match self {
             Dirs::One(dir) | Dirs::Two(dir, _) => dir,
         }
     }
 
-    fn new(&mut self) -> &mut Dir {
+    fn target(&mut self) -> &mut Dir {
         match self {
             Dirs::One(dir) | Dirs::Two(_, dir) => dir,
         }
@@ -190,15 +190,15 @@ impl OverlayInode {
                 let (from, to) = lock_both(self.dir()?, to.dir()?);
                 Dirs::Two(from, to)
             };
-            dirs.new().check_alive()?;
+            dirs.target().check_alive()?;
             let below = there.as_ref().map_or(Hides::Nothing, |there| there.below);
             let gone = match (&there, mode) {
                 (Some(other), RenameMode::Exchange) => {
-                    dirs.old().put(name, other.inode.clone(), moved.below)
+                    dirs.source().put(name, other.inode.clone(), moved.below)
                 }
-                _ => dirs.old().take(name, moved.below),
+                _ => dirs.source().take(name, moved.below),
             };
-            let replaced = dirs.new().put(new_name, moved.inode.clone(), below);
+            let replaced = dirs.target().put(new_name, moved.inode.clone(), below);
             (gone, replaced)
         };
         drop(dropped);

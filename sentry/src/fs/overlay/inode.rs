@@ -320,7 +320,7 @@ impl OverlayInode {
     fn set_size(&self, size: u64) -> Result<(), Errno> {
         let regular = self.regular()?;
         let _writer = regular.writer.lock();
-        if size < regular.cache.size() && size % PAGE != 0 {
+        if size < regular.cache.size() && !size.is_multiple_of(PAGE) {
             regular.cache.make_own(size)?;
         }
         regular.cache.resize(size);
@@ -461,6 +461,11 @@ impl Inode for OverlayInode {
                 .lower
                 .as_ref()
                 .is_some_and(|lower| lower.opens_itself())
+    }
+
+    fn written_through_mapping(&self) {
+        // The write itself goes to the cache, whatever becomes of the times.
+        let _ = self.modified();
     }
 
     fn mappable(&self) -> Option<Arc<dyn Mappable>> {

@@ -55,6 +55,7 @@ pub(crate) struct Shared {
     memory: MemoryFile,
     quota: Arc<Quota>,
     next_ino: AtomicU64,
+    lower: Arc<SuperBlock>,
     registry: Registry,
 }
 
@@ -71,6 +72,7 @@ pub fn new(lower: InodeRef, memory: &MemoryFile, source: &str) -> InodeRef {
         memory: memory.clone(),
         quota: Quota::new((memory.limit() / 2).div_ceil(PAGE)),
         next_ino: AtomicU64::new(FIRST_NEW),
+        lower: lower.super_block().clone(),
         registry: Registry::default(),
     });
     let super_block = SuperBlock::new(Box::new(Overlay(shared.clone())), source);
@@ -80,6 +82,10 @@ pub fn new(lower: InodeRef, memory: &MemoryFile, source: &str) -> InodeRef {
 impl FileSystem for Overlay {
     fn name(&self) -> &'static str {
         "overlay"
+    }
+
+    fn drop_clean_pages(&self) {
+        self.0.lower.fs.drop_clean_pages();
     }
 
     /// Of the memory that takes what is written.

@@ -131,26 +131,82 @@ impl PageCache {
     fn write_some(&self, src: &mut Source<'_>, at: u64, want: u64) -> Result<usize, Errno> {
         let (index, inside) = (at / PAGE, at % PAGE);
         let max = pages_for(inside + want).min(STEP);
-        // Pages that are overwritten whole need not be read first.
-        let whole = inside == 0 && want >= PAGE;
-        let whole_pages = if whole { (want / PAGE).min(max) } else { 0 };
-        let pages = self.pages_to_write(index, max, whole_pages)?;
-        let len = want.min(pages.count() * PAGE - inside);
-        let copied = src.read_pages(&self.file, pages.offset() + inside, bytes(len)?)?;
-        let mut inner = self.inner.lock();
-        let end = at + copied as u64;
-        if copied > 0 {
-            inner.size = inner.size.max(end);
-            if self.backing.is_some() {
-                inner.dirty.insert(index, pages_for(end));
+        if inside == 0 && want >= PAGE && self.backing.is_some() {
+            let absent = self.absent(index, (want / PAGE).min(max));
+            if absent > 0 {
+                return self.write_whole(src, index, absent);
             }
         }
+        let pages = self.pages_to_write(index, max)?;
+        let len = want.min(pages.count() * PAGE - inside);
+        let copied = src.read_pages(&self.file, pages.offset() + inside, bytes(len)?)?;
+        self.wrote(at, copied as u64);
         Ok(copied)
+    }
+
+    /// How many pages from `index` on are not resident, at most `max`.
+    fn absent(&self, index: u64, max: u64) -> u64 {
+        let next = self.inner.lock().map.next_present(index);
+        next.map_or(max, |next| max.min(next - index))
+    }
+
+    /// Writes `count` absent pages without reading them first. They become the file's when
+    /// they are full: until then nobody sees them, and a buffer that faults half-way leaves
+    /// what the backing has.
+    fn write_whole(&self, src: &mut Source<'_>, index: u64, count: u64) -> Result<usize, Errno> {
+        let made = self.allocate_as(count, Fill::Dirty)?;
+        let copied = src.read_pages(&self.file, made.offset(), bytes(made.count() * PAGE)?);
+        let got = copied.map_or(0, |copied| copied as u64);
+        let (full, more) = (got / PAGE, got % PAGE);
+        self.discharge(made.count() - full);
+        if full > 0 {
+            self.publish(index, made.slice(0, full))?;
+            self.wrote(index * PAGE, full * PAGE);
+        }
+        if more > 0 {
+            let (from, next) = (made.offset() + full * PAGE, index + full);
+            let to = self.pages_to_write(next, 1)?;
+            self.file.copy(from, to.offset(), bytes(more)?)?;
+            self.wrote(next * PAGE, more);
+        }
+        copied
+    }
+
+    /// Makes written pages the file's, from `index` on. Where a reader was faster and brought
+    /// the old page, it is overwritten.
+    pub(super) fn publish(&self, index: u64, made: Pages) -> Result<(), Errno> {
+        let count = made.count();
+        let unused = insert_absent(&mut self.inner.lock(), index, made.clone());
+        self.discharge(unused);
+        let mut done = 0;
+        while unused > 0 && done < count {
+            let found = self.inner.lock().map.get(index + done, count - done);
+            let there = found.ok_or(EIO)?;
+            let from = made.offset() + done * PAGE;
+            if there.offset() != from {
+                let len = bytes(there.count() * PAGE)?;
+                self.file.copy(from, there.offset(), len)?;
+            }
+            done += there.count();
+        }
+        Ok(())
+    }
+
+    /// Takes note of `len` bytes written at `at`.
+    fn wrote(&self, at: u64, len: u64) {
+        let mut inner = self.inner.lock();
+        let end = at + len;
+        if len > 0 {
+            inner.size = inner.size.max(end);
+            if self.backing.is_some() {
+                inner.dirty.insert(at / PAGE, pages_for(end));
+            }
+        }
     }
 
     /// Pages of the cache's own from `index` on. Absent ones are read in, copied from below,
     /// or made, zeroed.
-    pub(super) fn pages_to_write(&self, index: u64, max: u64, whole: u64) -> Result<Pages, Errno> {
+    pub(super) fn pages_to_write(&self, index: u64, max: u64) -> Result<Pages, Errno> {
         let absent = {
             let inner = self.inner.lock();
             if let Some(pages) = inner.map.get(index, max) {
@@ -159,8 +215,7 @@ impl PageCache {
             let end = pages_for(inner.size);
             let next = inner.map.next_present(index).unwrap_or(u64::MAX);
             let gap = max.min(next - index);
-            // With a backing, only what lies beyond its end or is overwritten whole need
-            // not be read.
+            // With a backing, only what lies beyond its end need not be read.
             if self.backing.is_none() {
                 match inner.below(index, gap) {
                     Below::Zeros(count) => count,
@@ -172,13 +227,10 @@ impl PageCache {
             } else if index >= end {
                 gap
             } else {
-                whole.min(gap)
+                drop(inner);
+                return self.fill(index, 1);
             }
         };
-        if absent == 0 {
-            return self.fill(index, 1);
-        }
-        // Zeroed also where it will be overwritten: the guest's buffer may fault half-way.
         let made = self.allocate(absent)?;
         let mut inner = self.inner.lock();
         let unused = insert_absent(&mut inner, index, made);
@@ -217,9 +269,7 @@ impl PageCache {
         let mut index = from / PAGE;
         let end = pages_for(to);
         while index < end {
-            index += self
-                .pages_to_write(index, (end - index).min(STEP), 0)?
-                .count();
+            index += self.pages_to_write(index, (end - index).min(STEP))?.count();
         }
         Ok(())
     }
@@ -269,11 +319,11 @@ impl Mappable for PageCache {
         }
         let max = max.min(end - index).min(STEP);
         let pages = if write && self.lower.is_some() {
-            self.pages_to_write(index, max, 0)?
+            self.pages_to_write(index, max)?
         } else {
             match self.find(index, max)? {
                 Found::Resident(pages) => pages,
-                Found::Hole(count) => self.pages_to_write(index, count, 0)?,
+                Found::Hole(count) => self.pages_to_write(index, count)?,
             }
         };
         if write && let Some(backing) = &self.backing {

@@ -12,6 +12,8 @@ mod io;
 mod over;
 mod pages;
 mod ranges;
+#[cfg(test)]
+mod tests;
 mod write_back;
 
 use std::sync::Arc;

@@ -57,7 +57,7 @@ impl PageCache {
     pub fn make_own(&self, pos: u64) -> Result<(), Errno> {
         let index = pos / PAGE;
         if self.inner.lock().shown.contains(index) {
-            self.pages_to_write(index, 1, 0)?;
+            self.pages_to_write(index, 1)?;
         }
         Ok(())
     }

@@ -80,7 +80,11 @@ pub(super) fn stat(system: &System, _: &Opener) -> Result<Vec<u8>, Errno> {
     }
     let boot = (now_realtime() - i128::from(now_monotonic())) / 1_000_000_000;
     let (last, running) = (kernel.pids.last(), census.running);
-    put!(text, "intr 0\nctxt 0\nbtime {boot}\nprocesses {last}\n");
+    let switches = census.usage.sleeps;
+    put!(
+        text,
+        "intr 0\nctxt {switches}\nbtime {boot}\nprocesses {last}\n"
+    );
     put!(text, "procs_running {running}\nprocs_blocked 0\n");
     put!(text, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
     Ok(text.into_bytes())

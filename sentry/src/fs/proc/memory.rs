@@ -8,29 +8,25 @@ use crate::fs::synth::{Opener, put};
 use crate::kernel::Kernel;
 
 /// Where the sandbox's memory is, bytes.
-pub(in crate::fs) struct Memory {
-    pub(in crate::fs) total: u64,
-    pub(in crate::fs) free: u64,
+pub(crate) struct Memory {
+    pub(crate) total: u64,
+    pub(crate) free: u64,
     /// Pages of files and of shared memory.
-    pub(in crate::fs) cached: u64,
+    pub(crate) cached: u64,
     /// Among them tmpfs and shared memory.
-    pub(in crate::fs) shared: u64,
-    pub(in crate::fs) anonymous: u64,
-    pub(in crate::fs) mapped: u64,
-    pub(in crate::fs) committed: u64,
+    pub(crate) shared: u64,
+    pub(crate) anonymous: u64,
+    pub(crate) mapped: u64,
+    pub(crate) committed: u64,
 }
 
 impl Memory {
     /// What the sandbox may use.
-    pub(in crate::fs) fn total(kernel: &Kernel) -> u64 {
-        let limit = kernel.memory.limit();
-        match kernel.config.memory_limit {
-            0 => limit,
-            wanted => wanted.min(limit),
-        }
+    pub(crate) fn total(kernel: &Kernel) -> u64 {
+        kernel.memory_size().total
     }
 
-    pub(in crate::fs) fn of(kernel: &Kernel) -> Self {
+    pub(crate) fn of(kernel: &Kernel) -> Self {
         let census = Census::take(kernel);
         let total = Self::total(kernel);
         let used = kernel.memory.used().min(total);
@@ -39,7 +35,7 @@ impl Memory {
         let cached = used - anonymous;
         Memory {
             total,
-            free: total - used,
+            free: kernel.memory_size().free,
             cached,
             shared: shared(kernel).min(cached),
             anonymous,
@@ -49,7 +45,7 @@ impl Memory {
     }
 
     /// What a new program could have: free memory, and pages that can be read again.
-    pub(in crate::fs) fn available(&self) -> u64 {
+    pub(crate) fn available(&self) -> u64 {
         self.free + (self.cached - self.shared)
     }
 }
@@ -57,15 +53,8 @@ impl Memory {
 /// What the tmpfs instances hold that the first process sees, memfds and System V shared
 /// memory.
 fn shared(kernel: &Kernel) -> u64 {
-    let init = kernel.pids.groups().into_iter().next();
-    let namespace = init
-        .and_then(|group| group.leader())
-        .map(|task| task.fs.with(|fs| fs.mounts.get()));
-    let mounts = namespace.map_or_else(Vec::new, |namespace| namespace.list());
-    let mut instances = vec![kernel.shared_memory().super_block.clone()];
-    instances.extend(mounts.iter().map(|mount| mount.super_block.clone()));
-    instances.sort_by_key(|instance| instance.dev);
-    instances.dedup_by_key(|instance| instance.dev);
+    let mut instances = kernel.mounted_file_systems();
+    instances.push(kernel.shared_memory().super_block.clone());
     let held = |instance: &std::sync::Arc<crate::vfs::SuperBlock>| {
         let fs = &instance.fs;
         let info = fs.info().ok().filter(|_| fs.name() == "tmpfs")?;
@@ -168,7 +157,7 @@ pub(super) fn vmstat(system: &System, _: &Opener) -> Result<Vec<u8>, Errno> {
         ("pswpout", 0),
         ("pgfault", faults),
         ("pgmajfault", 0),
-        ("oom_kill", 0),
+        ("oom_kill", kernel.cgroup.limits.oom_events().1),
     ];
     let mut text = String::new();
     for (name, bytes) in pages {

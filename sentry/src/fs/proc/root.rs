@@ -104,10 +104,17 @@ impl Listing for Root {
             return Ok(());
         }
         let kernel = self.system.kernel()?;
+        let mut processes = Vec::new();
         for group in kernel.pids.groups() {
-            // Numbers of processes are positive.
-            let key = self.table.end() + u64::from(group.pid.unsigned_abs());
-            let name = group.pid.to_string();
+            let number = group.numbers.seen_from(self.system.pids());
+            if number > 0 {
+                processes.push((number, group));
+            }
+        }
+        processes.sort_unstable_by_key(|(number, _)| *number);
+        for (number, group) in processes {
+            let key = self.table.end() + u64::from(number.unsigned_abs());
+            let name = number.to_string();
             let child = Listed {
                 key,
                 name: name.as_bytes(),

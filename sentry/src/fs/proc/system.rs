@@ -3,29 +3,44 @@
 use std::sync::{Arc, Weak};
 
 use syscalls::Errno;
-use syscalls::errno::{EPERM, ESRCH};
+use syscalls::errno::{EACCES, EIO, ENOENT, EPERM, ESRCH};
 
 use super::census::Census;
 use super::{cpu, devices, memory, sys, sysvipc};
-use crate::fs::synth::{Context, Entry, Opener, put};
+use crate::fs::cgroup::CONTROLLERS;
+use crate::fs::synth::{Context, Entry, Opener, Refusal, Site, TableDir, put};
 use crate::kernel::Kernel;
 use crate::system::{RELEASE, SYSNAME, VERSION};
-use crate::task::Current;
+use crate::task::{Current, Pid, PidNamespace};
 use crate::time::now_monotonic;
 use crate::vfs::fs_types::FS_TYPES;
-use crate::vfs::{LinkTarget, SetAttr};
+use crate::vfs::{FileKind, InodeRef, LinkTarget, SetAttr};
 
 /// The sandbox.
 #[derive(Clone)]
-pub(in crate::fs) struct System(Weak<Kernel>);
+pub(in crate::fs) struct System {
+    kernel: Weak<Kernel>,
+    /// Whose processes are shown.
+    pids: Arc<PidNamespace>,
+    refusal: Refusal,
+}
 
 impl System {
-    pub(in crate::fs) fn new(kernel: &Arc<Kernel>) -> Self {
-        System(Arc::downgrade(kernel))
+    pub(in crate::fs) fn new(kernel: &Arc<Kernel>, pids: &Arc<PidNamespace>) -> Self {
+        System {
+            kernel: Arc::downgrade(kernel),
+            pids: pids.clone(),
+            refusal: Refusal::Write(EIO),
+        }
     }
 
     pub(in crate::fs) fn kernel(&self) -> Result<Arc<Kernel>, Errno> {
-        self.0.upgrade().ok_or(ESRCH)
+        self.kernel.upgrade().ok_or(ESRCH)
+    }
+
+    /// Whose processes are shown.
+    pub(super) fn pids(&self) -> &Arc<PidNamespace> {
+        &self.pids
     }
 }
 
@@ -37,10 +52,15 @@ impl Context for System {
             Ok(())
         }
     }
+
+    fn refusal(&self) -> Refusal {
+        self.refusal
+    }
 }
 
 /// What is in the root, apart from processes.
 pub(super) const ENTRIES: &[Entry<System>] = &[
+    Entry::text("cgroups", cgroups),
     Entry::fixed("cmdline", "\n"),
     Entry::fixed("consoles", ""),
     Entry::text("cpuinfo", cpu::info),
@@ -63,7 +83,7 @@ pub(super) const ENTRIES: &[Entry<System>] = &[
         "swaps",
         "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n",
     ),
-    Entry::dir("sys", sys::ENTRIES),
+    Entry::made("sys", FileKind::Directory, settings).numbers(1 << 10),
     Entry::dir("sysvipc", sysvipc::ENTRIES),
     Entry::magic("thread-self", own_thread),
     Entry::dir("tty", devices::TTY),
@@ -72,13 +92,45 @@ pub(super) const ENTRIES: &[Entry<System>] = &[
     Entry::text("vmstat", memory::vmstat),
 ];
 
-fn own_process(_: &System, task: &Current) -> Result<LinkTarget, Errno> {
-    Ok(LinkTarget::Text(task.pid().to_string().into_bytes()))
+/// What cannot be written there cannot be opened for writing either.
+fn settings(site: &Site<'_, System>) -> InodeRef {
+    let system = System {
+        refusal: Refusal::Open(EACCES),
+        ..site.context.clone()
+    };
+    let dir = TableDir::new(system, sys::ENTRIES, site.ino);
+    site.put(FileKind::Directory, dir)
 }
 
-fn own_thread(_: &System, task: &Current) -> Result<LinkTarget, Errno> {
-    let text = format!("{}/task/{}", task.pid(), task.tid());
-    Ok(LinkTarget::Text(text.into_bytes()))
+/// The asker's numbers here, process and thread; `ENOENT` for one that is not shown.
+fn own_numbers(system: &System, task: &Current) -> Result<(Pid, Pid), Errno> {
+    let pid = task.group.numbers.seen_from(&system.pids);
+    let tid = task.numbers().seen_from(&system.pids);
+    if pid == 0 {
+        Err(ENOENT)
+    } else {
+        Ok((pid, tid))
+    }
+}
+
+fn own_process(system: &System, task: &Current) -> Result<LinkTarget, Errno> {
+    let (pid, _) = own_numbers(system, task)?;
+    Ok(LinkTarget::Text(pid.to_string().into_bytes()))
+}
+
+fn own_thread(system: &System, task: &Current) -> Result<LinkTarget, Errno> {
+    let (pid, tid) = own_numbers(system, task)?;
+    Ok(LinkTarget::Text(format!("{pid}/task/{tid}").into_bytes()))
+}
+
+/// The controllers; all are in the hierarchy of version 2.
+fn cgroups(system: &System, _: &Opener) -> Result<Vec<u8>, Errno> {
+    let mut text = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n".to_owned();
+    let groups = 1 + system.kernel()?.cgroup.descendants();
+    for name in CONTROLLERS {
+        put!(text, "{name}\t0\t{groups}\t1\n");
+    }
+    Ok(text.into_bytes())
 }
 
 fn filesystems(_: &System, _: &Opener) -> Result<Vec<u8>, Errno> {
@@ -89,13 +141,22 @@ fn filesystems(_: &System, _: &Opener) -> Result<Vec<u8>, Errno> {
     Ok(text.into_bytes())
 }
 
-fn loadavg(system: &System, _: &Opener) -> Result<Vec<u8>, Errno> {
+fn loadavg(system: &System, opener: &Opener) -> Result<Vec<u8>, Errno> {
     let kernel = system.kernel()?;
     let census = Census::take(&kernel);
     let [one, five, fifteen] = census.load(&kernel);
-    let (running, threads, last) = (census.running, census.threads, kernel.pids.last());
+    let last = last_number(system, opener)?;
+    let (running, threads) = (census.running, census.threads);
     let text = format!("{one:.2} {five:.2} {fifteen:.2} {running}/{threads} {last}\n");
     Ok(text.into_bytes())
+}
+
+/// The number that the opener's PID name space gave last.
+pub(super) fn last_number(system: &System, opener: &Opener) -> Result<Pid, Errno> {
+    Ok(match opener.task.upgrade() {
+        Some(task) => task.pid_namespace().last(),
+        None => system.kernel()?.pids.last(),
+    })
 }
 
 /// Hundredths of a second.

@@ -11,7 +11,7 @@ use crate::task::Current;
 use crate::time::now_realtime;
 use crate::vfs::{
     Attachments, Attr, DeviceNumber, FileKind, FileName, FileOps, Inode, InodeRef, LinkTarget,
-    NewNode, OpenMode, Owner, SetAttr, SetTime, SuperBlock, Timestamp,
+    NewNode, OpenMode, Owner, RenameMode, SetAttr, SetTime, SuperBlock, Timestamp,
 };
 
 /// What a synthetic inode does; [`Synthetic`] has the rest.
@@ -64,6 +64,11 @@ pub trait Behaviour: Send + Sync + Sized + 'static {
 
     /// See [`Inode::unlink`].
     fn unlink(&self, node: &Node, name: &FileName, child: &InodeRef) -> Result<(), Errno> {
+        Err(EPERM)
+    }
+
+    /// See [`Inode::rmdir`].
+    fn rmdir(&self, node: &Node, name: &FileName, child: &InodeRef) -> Result<(), Errno> {
         Err(EPERM)
     }
 
@@ -259,6 +264,15 @@ impl<B: Behaviour> Inode for Synthetic<B> {
 
     fn unlink(&self, name: &FileName, child: &InodeRef) -> Result<(), Errno> {
         self.behaviour.unlink(&self.node, name, child)
+    }
+
+    /// Names are what they are.
+    fn rename(&self, _: &FileName, _: &InodeRef, _: &FileName, _: RenameMode) -> Result<(), Errno> {
+        Err(EPERM)
+    }
+
+    fn rmdir(&self, name: &FileName, child: &InodeRef) -> Result<(), Errno> {
+        self.behaviour.rmdir(&self.node, name, child)
     }
 
     fn read_link(&self, task: &Current) -> Result<LinkTarget, Errno> {

@@ -34,6 +34,10 @@ impl FileSystem for Instance {
         self.lasting
     }
 
+    fn takes_names(&self) -> bool {
+        self.name != "proc"
+    }
+
     fn options(&self) -> String {
         self.options.clone()
     }

@@ -18,7 +18,7 @@ pub use dir::{Listed, Listing, open_dir};
 pub use inode::{Behaviour, Node, Synthetic};
 pub use instance::Instance;
 pub use series::{Members, Series};
-pub use table::{Context, Entry, Site, TableDir};
+pub use table::{Context, Entry, Refusal, Site, TableDir, set};
 pub use text::{Opener, Text, open_text};
 
 /// Appends formatted text to a `String`.

@@ -4,13 +4,14 @@
 //! as many numbers as its own tree needs.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use syscalls::Errno;
-use syscalls::errno::{EINVAL, ELOOP, ENOENT};
+use syscalls::errno::{EACCES, EINVAL, ELOOP, ENOENT};
 
 use super::inode::Symlink;
 use super::{Behaviour, Listed, Listing, Node, Opener, Synthetic, Text, open_dir, open_text};
+use crate::mm::Mm;
 use crate::task::Current;
 use crate::vfs::{
     Attr, FileKind, FileName, FileOps, InodeRef, LinkTarget, Mode, OpenMode, Owner, SetAttr,
@@ -41,6 +42,25 @@ pub trait Context: Clone + Send + Sync + 'static {
     fn check_change(&self, set: &SetAttr) -> Result<(), Errno> {
         Ok(())
     }
+
+    /// When a privileged task hears that a text cannot be written.
+    fn refusal(&self) -> Refusal {
+        Refusal::Write(EINVAL)
+    }
+
+    /// See [`Text::memory`].
+    fn memory(&self) -> Weak<Mm> {
+        Weak::new()
+    }
+}
+
+/// How a text that cannot be written says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It cannot be opened for writing.
+    Open(Errno),
+    /// Writes fail.
+    Write(Errno),
 }
 
 type Get<C> = fn(&C, &Opener) -> Result<Vec<u8>, Errno>;
@@ -203,6 +223,15 @@ impl<C: Context> Entry<C> {
         Entry { mode, ..self }
     }
 
+    /// False for a text that was given no way to store one.
+    fn is_writable(&self) -> bool {
+        match self.what {
+            What::Text(text) => text.set.is_some(),
+            What::Fixed(_) => false,
+            _ => true,
+        }
+    }
+
     /// How many inode numbers its tree takes.
     fn span(&self) -> u64 {
         match self.what {
@@ -246,6 +275,25 @@ impl<C: Context> Entry<C> {
                 },
             ),
         })
+    }
+}
+
+/// Writes `text` to a setting, as its file would take it. `path` is its name below the table;
+/// `ENOENT` where there is none, `EACCES` for what cannot be changed.
+pub fn set<C: Context>(
+    entries: &'static [Entry<C>],
+    path: &[&str],
+    context: &C,
+    opener: &Opener,
+    text: &[u8],
+) -> Result<(), Errno> {
+    let (name, below) = path.split_first().ok_or(ENOENT)?;
+    let entry = entries.iter().find(|entry| entry.name == *name);
+    match (&entry.ok_or(ENOENT)?.what, below) {
+        (What::Dir(entries), below) => set(entries, below, context, opener, text),
+        (What::Text(TextOf { set: Some(set), .. }), []) => set(context, opener, text),
+        (_, []) => Err(EACCES),
+        _ => Err(ENOENT),
     }
 }
 
@@ -417,6 +465,12 @@ impl<C: Context> Behaviour for Leaf<C> {
         mode: OpenMode,
     ) -> Result<Box<dyn FileOps>, Errno> {
         let Leaf { context, entry } = &inode.behaviour;
+        if mode.writes()
+            && !entry.is_writable()
+            && let Refusal::Open(errno) = context.refusal()
+        {
+            return Err(errno);
+        }
         match entry.what {
             What::File(open) => open(context, task, mode),
             What::Text(TextOf { check, .. }) => {
@@ -443,8 +497,14 @@ impl<C: Context> Text for Leaf<C> {
     fn store(&self, opener: &Opener, data: &[u8]) -> Result<(), Errno> {
         match self.entry.what {
             What::Text(TextOf { set: Some(set), .. }) => set(&self.context, opener, data),
-            _ => Err(EINVAL),
+            _ => match self.context.refusal() {
+                Refusal::Open(errno) | Refusal::Write(errno) => Err(errno),
+            },
         }
+    }
+
+    fn memory(&self) -> Weak<Mm> {
+        self.context.memory()
     }
 }
 
@@ -454,7 +514,7 @@ mod tests {
 
     use super::{Context, Entry, TableDir};
     use crate::fs::synth::{Instance, Listing, Synthetic};
-    use crate::vfs::{FileKind, FileName, Inode, InodeRef, Mode, Owner, SuperBlock};
+    use crate::vfs::{FileKind, FileName, InodeRef, Mode, Owner, SuperBlock};
 
     #[derive(Clone)]
     struct Nothing;

@@ -7,6 +7,7 @@ use syscalls::errno::{E2BIG, EINVAL};
 use syscalls::{Errno, PAGE_SIZE};
 
 use super::{Behaviour, Synthetic};
+use crate::mm::Mm;
 use crate::sync::{Level, Slot};
 use crate::task::{Credentials, Current, Task};
 use crate::vfs::{File, FileOps, SeekFrom, Sink, Source};
@@ -17,6 +18,8 @@ pub struct Opener {
     pub task: Weak<Task>,
     /// As whom it acted then.
     pub creds: Arc<Credentials>,
+    /// See [`Text::memory`].
+    pub memory: Weak<Mm>,
 }
 
 impl Opener {
@@ -26,6 +29,7 @@ impl Opener {
         Opener {
             task: Arc::downgrade(task.task()),
             creds: task.creds.get(),
+            memory: Weak::new(),
         }
     }
 }
@@ -38,6 +42,12 @@ impl Opener {
 pub trait Text: Behaviour {
     /// All of it.
     fn text(&self, opener: &Opener) -> Result<Vec<u8>, Errno>;
+
+    /// The memory that the text is about, if any: what a file opened before an execve(2)
+    /// shows is gone with the old program.
+    fn memory(&self) -> Weak<Mm> {
+        Weak::new()
+    }
 
     /// Takes what one write(2) wrote, at most a page.
     fn store(&self, opener: &Opener, data: &[u8]) -> Result<(), Errno> {
@@ -53,9 +63,13 @@ const _: () = assert!(MAX_WRITE as u64 == PAGE_SIZE);
 /// position 0: small reads in a row see one text.
 #[must_use]
 pub fn open_text<B: Text>(inode: &Arc<Synthetic<B>>, task: &Current) -> Box<dyn FileOps> {
+    let opener = Opener {
+        memory: inode.behaviour.memory(),
+        ..Opener::new(task)
+    };
     Box::new(OpenText {
         inode: inode.clone(),
-        opener: Opener::new(task),
+        opener,
         text: Slot::new(Level::Leaf, None),
     })
 }

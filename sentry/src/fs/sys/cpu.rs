@@ -5,7 +5,7 @@ use syscalls::errno::EPERM;
 
 use super::{E, Machine, set_size};
 use crate::fs::processor::{Cache, Processor, list, mask};
-use crate::fs::synth::{Context, Entry, Members, Series, Site, TableDir};
+use crate::fs::synth::{Context, Entry, Members, Refusal, Series, Site, TableDir};
 use crate::task::all_cpus;
 use crate::vfs::{Attr, FileKind, InodeRef, SetAttr};
 
@@ -60,6 +60,10 @@ impl Context for Cpu {
 
     fn check_change(&self, _: &SetAttr) -> Result<(), Errno> {
         Err(EPERM)
+    }
+
+    fn refusal(&self) -> Refusal {
+        self.machine.refusal()
     }
 }
 
@@ -156,6 +160,10 @@ impl Context for CacheOf {
 
     fn check_change(&self, set: &SetAttr) -> Result<(), Errno> {
         self.cpu.check_change(set)
+    }
+
+    fn refusal(&self) -> Refusal {
+        self.cpu.refusal()
     }
 }
 

@@ -9,10 +9,10 @@ mod node;
 use std::sync::Arc;
 
 use syscalls::Errno;
-use syscalls::errno::EPERM;
+use syscalls::errno::{EACCES, EPERM};
 
 use super::proc::System;
-use super::synth::{Context, Entry, Instance, Synthetic, TableDir};
+use super::synth::{Context, Entry, Instance, Refusal, Synthetic, TableDir};
 use crate::kernel::Kernel;
 use crate::vfs::{Attr, FileKind, InodeRef, Mode, Owner, SetAttr, SuperBlock};
 
@@ -34,7 +34,7 @@ pub fn new(kernel: &Arc<Kernel>, source: &str) -> InodeRef {
         options: String::new(),
     };
     let super_block = SuperBlock::new(Box::new(instance), source);
-    let machine = Machine(System::new(kernel));
+    let machine = Machine(System::new(kernel, kernel.pids.first()));
     let owner = Owner {
         uid: 0,
         gid: 0,
@@ -74,6 +74,10 @@ impl Context for Machine {
 
     fn check_change(&self, _: &SetAttr) -> Result<(), Errno> {
         Err(EPERM)
+    }
+
+    fn refusal(&self) -> Refusal {
+        Refusal::Open(EACCES)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Network interfaces: the loopback interface, on which nothing happens yet.
+//! Network interfaces: the loopback interface, whose traffic nobody counts.
 
 use syscalls::errno::EINVAL;
 

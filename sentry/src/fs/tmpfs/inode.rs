@@ -180,13 +180,13 @@ enum Dirs<'a> {
 }
 
 impl Dirs<'_> {
-    fn old(&mut self) -> &mut Dir {
+    fn source(&mut self) -> &mut Dir {
         match self {
             Dirs::One(dir) | Dirs::Two(dir, _) => dir,
         }
     }
 
-    fn new(&mut self) -> &mut Dir {
+    fn target(&mut self) -> &mut Dir {
         match self {
             Dirs::One(dir) | Dirs::Two(_, dir) => dir,
         }
@@ -371,22 +371,22 @@ impl Inode for TmpInode {
                 let (from, to) = lock_both(self.dir()?, to.dir()?);
                 Dirs::Two(from, to)
             };
-            let moved = dirs.old().get(name)?;
-            let there = dirs.new().get(new_name).ok();
+            let moved = dirs.source().get(name)?;
+            let there = dirs.target().get(new_name).ok();
             match (mode, there) {
                 (RenameMode::NoReplace, Some(_)) => return Err(EEXIST),
                 (RenameMode::Exchange, None) => return Err(ENOENT),
                 (RenameMode::Exchange, Some(there)) => {
-                    dirs.old().put(name, there.clone());
-                    dirs.new().put(new_name, moved.clone());
+                    dirs.source().put(name, there.clone());
+                    dirs.target().put(new_name, moved.clone());
                     (moved, Some(there))
                 }
                 (RenameMode::Replace | RenameMode::NoReplace, there) => {
-                    if dirs.new().removed {
+                    if dirs.target().removed {
                         return Err(ENOENT);
                     }
-                    dirs.old().take(name)?;
-                    dirs.new().put(new_name, moved.clone());
+                    dirs.source().take(name)?;
+                    dirs.target().put(new_name, moved.clone());
                     (moved, there)
                 }
             }
@@ -428,6 +428,10 @@ impl Inode for TmpInode {
             Data::Regular(_) => Ok(Box::new(RegularFile(self))),
             Data::Symlink(_) | Data::Special(_) => Err(syscalls::errno::ENXIO),
         }
+    }
+
+    fn written_through_mapping(&self) {
+        self.modified();
     }
 
     fn mappable(&self) -> Option<Arc<dyn Mappable>> {

@@ -1,18 +1,22 @@
 //! madvise(2), mincore(2).
 
+use std::sync::Arc;
+
 use platform::Prot;
 use syscalls::abi::mm::{
-    MADV_COLD, MADV_DODUMP, MADV_DOFORK, MADV_DONTDUMP, MADV_DONTFORK, MADV_DONTNEED,
-    MADV_DONTNEED_LOCKED, MADV_FREE, MADV_HUGEPAGE, MADV_HWPOISON, MADV_KEEPONFORK, MADV_MERGEABLE,
-    MADV_NOHUGEPAGE, MADV_NORMAL, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE,
-    MADV_RANDOM, MADV_REMOVE, MADV_SEQUENTIAL, MADV_SOFT_OFFLINE, MADV_UNMERGEABLE, MADV_WILLNEED,
-    MADV_WIPEONFORK,
+    MADV_COLD, MADV_COLLAPSE, MADV_DODUMP, MADV_DOFORK, MADV_DONTDUMP, MADV_DONTFORK,
+    MADV_DONTNEED, MADV_DONTNEED_LOCKED, MADV_FREE, MADV_HUGEPAGE, MADV_HWPOISON, MADV_KEEPONFORK,
+    MADV_MERGEABLE, MADV_NOHUGEPAGE, MADV_NORMAL, MADV_PAGEOUT, MADV_POPULATE_READ,
+    MADV_POPULATE_WRITE, MADV_RANDOM, MADV_REMOVE, MADV_SEQUENTIAL, MADV_SOFT_OFFLINE,
+    MADV_UNMERGEABLE, MADV_WILLNEED, MADV_WIPEONFORK,
 };
-use syscalls::errno::{EFAULT, EINVAL, ENOMEM, EPERM};
+use syscalls::errno::{EFAULT, EINVAL, ENOMEM, EPERM, ESRCH};
 use syscalls::{Errno, Run, SysResult, UserAddr, call};
 
 use super::super::{Discard, Mm, VmaFlags};
-use crate::task::Current;
+use super::process_vm::may_access;
+use crate::task::{Capabilities, Current};
+use crate::vfs::segments;
 
 /// fallocate(2): FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE.
 const PUNCH_HOLE: u32 = 3;
@@ -71,6 +75,36 @@ fn advise(mm: &Mm, addr: UserAddr, len: u64, advice: i32) -> Result<u64, Errno> 
         }
     }
     Ok(0)
+}
+
+impl Run<Current> for call::ProcessMadvise {
+    /// process_madvise(2): hints about somebody else's memory, and all of madvise(2) about
+    /// one's own.
+    fn run(self, task: &mut Current) -> SysResult {
+        let vectors = segments(task.mem(), self.iovec, self.vlen)?;
+        let file = task.file(self.pidfd)?;
+        let group = crate::task::process_of_pidfd(&file)?;
+        let hints = [MADV_COLD, MADV_PAGEOUT, MADV_WILLNEED, MADV_COLLAPSE];
+        let own = Arc::ptr_eq(&group, &task.group);
+        if !own && !hints.contains(&self.advice) {
+            return Err(EINVAL.into());
+        }
+        let target = group.leader().ok_or(ESRCH)?;
+        may_access(task, &target)?;
+        let mm = target.mm.get().ok_or(ESRCH)?;
+        if !own && !task.creds.get().has(Capabilities::SYS_NICE) {
+            return Err(EPERM.into());
+        }
+        let mut done = 0;
+        for vector in vectors {
+            match advise(&mm, vector.addr, vector.len as u64, self.advice) {
+                Ok(_) => done += vector.len as u64,
+                Err(error) if done == 0 => return Err(error.into()),
+                Err(_) => break,
+            }
+        }
+        Ok(done)
+    }
 }
 
 enum Action {

@@ -21,7 +21,7 @@ const KNOWN: MapFlags = MapFlags::all().difference(MapFlags::SYNC);
 
 impl Run<Current> for call::Mmap {
     fn run(self, task: &mut Current) -> SysResult {
-        if self.offset % PAGE_SIZE != 0 {
+        if !self.offset.is_multiple_of(PAGE_SIZE) {
             return Err(EINVAL.into());
         }
         let anonymous = self.flags.contains(MapFlags::ANONYMOUS);
@@ -30,6 +30,9 @@ impl Run<Current> for call::Mmap {
         } else {
             Some(task.file(self.fd)?)
         };
+        if self.length == 0 {
+            return Err(EINVAL.into());
+        }
         if self.flags.contains(MapFlags::HUGETLB) {
             // As a Linux whose pool of huge pages is empty.
             return Err(ENOMEM.into());

@@ -34,7 +34,7 @@ fn nodes(mm: &Mm, mask: UserPtr<u64>, maxnode: u64) -> Result<bool, Errno> {
     }
     let count = usize::try_from(bits.div_ceil(64)).map_err(|_| EINVAL)?;
     let mut words = mm.read_slice(mask, count)?;
-    if bits % 64 != 0
+    if !bits.is_multiple_of(64)
         && let Some(last) = words.last_mut()
     {
         *last &= (1 << (bits % 64)) - 1;
@@ -138,7 +138,7 @@ fn target(task: &Current, pid: i32) -> Result<Arc<Task>, Errno> {
     if pid == 0 {
         return Ok(task.task().clone());
     }
-    let target = task.kernel.pids.task(pid).ok_or(ESRCH)?;
+    let target = task.find_task(pid).ok_or(ESRCH)?;
     may_access(task, &target)?;
     Ok(target)
 }

@@ -1,13 +1,11 @@
 //! process_vm_readv(2), process_vm_writev(2).
 
-use std::sync::Arc;
-
 use syscalls::abi::fs::{IOV_MAX, IoVec};
 use syscalls::errno::{EFAULT, EINVAL, EPERM, ESRCH};
 use syscalls::{Errno, Run, SysResult, UserAddr, UserPtr, call};
 
 use super::super::Mm;
-use crate::task::{Capabilities, Current, Task};
+use crate::task::{Current, Task};
 
 /// Bytes copied at once.
 const STEP: usize = 64 << 10;
@@ -15,16 +13,7 @@ const STEP: usize = 64 << 10;
 /// `EPERM` unless `task` may look into `target`'s memory: the PTRACE_MODE_ATTACH check of
 /// ptrace(2).
 pub(super) fn may_access(task: &Current, target: &Task) -> Result<(), Errno> {
-    if Arc::ptr_eq(&task.group, &target.group) {
-        return Ok(());
-    }
-    let (ours, theirs) = (task.creds.get(), target.creds.get());
-    let same = |id: u32, [a, b, c]: [u32; 3]| id == a && id == b && id == c;
-    let (uid, gid) = (theirs.uid, theirs.gid);
-    let same_user = same(ours.uid.real, [uid.real, uid.effective, uid.saved])
-        && same(ours.gid.real, [gid.real, gid.effective, gid.saved])
-        && ours.permitted.contains(theirs.permitted);
-    if same_user || ours.has(Capabilities::SYS_PTRACE) {
+    if task.may_inspect(target) {
         Ok(())
     } else {
         Err(EPERM)
@@ -89,7 +78,7 @@ fn transfer(
     if local.next().is_none() || remote.next().is_none() {
         return Ok(0);
     }
-    let target = task.kernel.pids.task(pid).ok_or(ESRCH)?;
+    let target = task.find_task(pid).ok_or(ESRCH)?;
     may_access(task, &target)?;
     let theirs = target.mm.get().ok_or(ESRCH)?;
     let mut buffer = vec![0; STEP];

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use syscalls::Errno;
-use syscalls::abi::net::{MessageFlags, Ucred};
+use syscalls::abi::net::MessageFlags;
 use syscalls::errno::{EAGAIN, EMSGSIZE, EPIPE};
 
+use super::super::control::Identity;
 use super::super::{Address, Control, Received};
 use crate::pipe::Ring;
 use crate::sync::{Level, Mutex};
@@ -75,8 +76,8 @@ impl Inbox {
         }
         let count = state.bytes.write(src, room)?;
         // Bytes from the same sender without descriptors join what is there.
-        let same = |a: &Option<Ucred>, b: &Option<Ucred>| match (a, b) {
-            (Some(a), Some(b)) => (a.pid, a.uid, a.gid) == (b.pid, b.uid, b.gid),
+        let same = |a: &Option<Identity>, b: &Option<Identity>| match (a, b) {
+            (Some(a), Some(b)) => a.is_same(b),
             (a, b) => a.is_none() && b.is_none(),
         };
         match state.parcels.back_mut() {
@@ -163,13 +164,15 @@ impl Inbox {
                 whole: count,
                 from: first.from.clone(),
                 control,
+                ..Received::default()
             });
         }
         let count = bytes.read(dst, want)?;
         first.len -= count;
         let control = Control {
             files: std::mem::take(&mut first.control.files),
-            credentials: first.control.credentials,
+            credentials: first.control.credentials.clone(),
+            ..Control::default()
         };
         let from = first.from.clone();
         if first.len == 0 {
@@ -180,6 +183,7 @@ impl Inbox {
             whole: count,
             from,
             control,
+            ..Received::default()
         })
     }
 
@@ -216,6 +220,7 @@ impl Inbox {
             whole,
             from,
             control,
+            ..Received::default()
         })
     }
 

@@ -107,13 +107,12 @@ pub(super) struct Bound(Weak<UnixSocket>);
 /// Gives a socket its name.
 pub(super) fn bind(task: &Current, name: Name, socket: &Weak<UnixSocket>) -> Result<Name, Errno> {
     match name {
-        Name::Unnamed => task
-            .kernel
-            .abstract_names
-            .invent(socket)
-            .map(Name::Abstract),
+        Name::Unnamed => {
+            let name = task.net.get().abstract_names.invent(socket)?;
+            Ok(Name::Abstract(name))
+        }
         Name::Abstract(name) => {
-            task.kernel.abstract_names.insert(&name, socket)?;
+            task.net.get().abstract_names.insert(&name, socket)?;
             Ok(Name::Abstract(name))
         }
         Name::Path(path) => {
@@ -132,7 +131,8 @@ pub(super) fn find(task: &Current, name: &Name) -> Result<Arc<UnixSocket>, Errno
     match name {
         Name::Unnamed => Err(EINVAL),
         Name::Abstract(name) => {
-            let names = task.kernel.abstract_names.names.lock();
+            let namespace = task.net.get();
+            let names = namespace.abstract_names.names.lock();
             names.get(name).and_then(Weak::upgrade).ok_or(ECONNREFUSED)
         }
         Name::Path(path) => {

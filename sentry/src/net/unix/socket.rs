@@ -13,12 +13,12 @@ use syscalls::errno::{
 use syscalls::{Errno, Stop};
 use zerocopy::IntoBytes;
 
-use super::super::control::{self, Control};
+use super::super::control::{self, Control, Identity};
 use super::super::{Address, Kind, Options, Outgoing, Received, Shutdown, Socket};
 use super::inbox::{Inbox, Label};
 use super::name::{self, Name};
 use crate::sync::{Level, Mutex};
-use crate::task::Current;
+use crate::task::{Current, of_this_thread};
 use crate::vfs::{Sink, Source};
 use crate::wait::{Deadline, Ready, WaitQueue};
 
@@ -36,8 +36,8 @@ struct State {
     name: Option<Name>,
     role: Role,
     /// Credentials of whoever made, connected or listened, for the peer's SO_PEERCRED.
-    own: Ucred,
-    peer_credentials: Option<Ucred>,
+    own: Identity,
+    peer_credentials: Option<Identity>,
     /// shutdown(SHUT_WR).
     write_shut: bool,
 }
@@ -61,7 +61,7 @@ impl UnixSocket {
         Self::make(kind, control::own(task))
     }
 
-    fn make(kind: Kind, own: Ucred) -> Arc<Self> {
+    fn make(kind: Kind, own: Identity) -> Arc<Self> {
         let state = State {
             name: None,
             role: Role::Idle,
@@ -89,7 +89,7 @@ impl UnixSocket {
 
     /// Makes `peer` the other side; the other direction is the peer's to make.
     fn join(&self, peer: &Arc<UnixSocket>, name: Option<Name>) {
-        let credentials = peer.state.lock().own;
+        let credentials = peer.state.lock().own.clone();
         let mut state = self.state.lock();
         state.role = Role::Connected {
             peer: Arc::downgrade(peer),
@@ -154,10 +154,12 @@ impl UnixSocket {
         let mut control = control;
         let wanted = self.options.passes_credentials()
             || receiver.is_some_and(|r| r.options.passes_credentials());
-        let state = self.state.lock();
         if wanted && control.credentials.is_none() {
-            control.credentials = Some(state.own);
+            // Whoever sends, not whoever made the socket.
+            let sender = of_this_thread();
+            control.credentials = sender.map(|sender| control::own(&sender));
         }
+        let state = self.state.lock();
         let from = match self.kind {
             Kind::Stream => None,
             _ => state.name.as_ref().map(Name::address),
@@ -180,9 +182,9 @@ impl UnixSocket {
             if waiting.len() > *backlog {
                 return Err(EAGAIN);
             }
-            (state.name.clone(), state.own)
+            (state.name.clone(), state.own.clone())
         };
-        let server = Self::make(self.kind, listener_own);
+        let server = Self::make(self.kind, listener_own.clone());
         {
             let client_name = self.state.lock().name.clone();
             let mut state = server.state.lock();
@@ -192,7 +194,7 @@ impl UnixSocket {
                 inbox: self.inbox.clone(),
                 name: client_name,
             };
-            state.peer_credentials = Some(own);
+            state.peer_credentials = Some(own.clone());
         }
         {
             let mut state = self.state.lock();
@@ -339,6 +341,7 @@ impl Socket for UnixSocket {
                 (peer.inbox.clone(), Some(peer))
             }
             Some(_) if self.peer().is_err() => return Err(EOPNOTSUPP),
+            Some(_) if self.kind == Kind::Stream => return Err(EISCONN),
             _ => self.destination()?,
         };
         let label = self.label(message.control.clone(), to.1.as_ref());
@@ -419,7 +422,13 @@ impl Socket for UnixSocket {
         }
     }
 
-    fn get_option(&self, _: &Current, level: i32, name: i32) -> Result<Vec<u8>, Errno> {
+    fn get_option(
+        &self,
+        task: &Current,
+        level: i32,
+        name: i32,
+        _: usize,
+    ) -> Result<Vec<u8>, Errno> {
         match (level, name) {
             (SOL_SOCKET, SO_PEERCRED) => {
                 let nobody = Ucred {
@@ -427,7 +436,8 @@ impl Socket for UnixSocket {
                     uid: u32::MAX,
                     gid: u32::MAX,
                 };
-                let peer = self.state.lock().peer_credentials.unwrap_or(nobody);
+                let peer = self.state.lock().peer_credentials.clone();
+                let peer = peer.map_or(nobody, |peer| peer.seen_by(task));
                 Ok(peer.as_bytes().to_vec())
             }
             // Without a security module there is no label.
@@ -441,13 +451,14 @@ impl Socket for UnixSocket {
         matches!(self.state.lock().role, Role::Listening { .. })
     }
 
-    fn readable_bytes(&self) -> usize {
-        self.inbox.waiting(self.messages())
+    fn readable_bytes(&self) -> Result<usize, Errno> {
+        Ok(self.inbox.waiting(self.messages()))
     }
 
-    fn unsent_bytes(&self) -> usize {
-        self.destination()
-            .map_or(0, |(inbox, _)| inbox.waiting(false))
+    fn unsent_bytes(&self) -> Result<usize, Errno> {
+        Ok(self
+            .destination()
+            .map_or(0, |(inbox, _)| inbox.waiting(false)))
     }
 
     fn poll(&self) -> Ready {

@@ -1,9 +1,10 @@
 //! arch_prctl(2) and personality(2).
 
 use syscalls::abi::task::{
-    ARCH_GET_CPUID, ARCH_GET_FS, ARCH_GET_GS, ARCH_SET_FS, ARCH_SET_GS, PERSONALITY_QUERY,
+    ARCH_GET_CPUID, ARCH_GET_FS, ARCH_GET_GS, ARCH_SET_CPUID, ARCH_SET_FS, ARCH_SET_GS,
+    PERSONALITY_QUERY,
 };
-use syscalls::errno::{EINVAL, EPERM};
+use syscalls::errno::{EINVAL, ENODEV, EPERM};
 use syscalls::{Errno, Run, SysResult, UserAddr, call};
 
 use crate::task::Current;
@@ -29,6 +30,8 @@ impl Run<Current> for call::ArchPrctl {
             ARCH_GET_GS => store(task, task.regs.gs_base),
             // CPUID does not fault.
             ARCH_GET_CPUID => Ok(1),
+            // As on a processor that cannot trap CPUID.
+            ARCH_SET_CPUID => Err(ENODEV.into()),
             _ => Err(EINVAL.into()),
         }
     }

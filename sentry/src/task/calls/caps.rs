@@ -51,7 +51,7 @@ impl Run<Current> for call::Capget {
         }
         let creds = match header.pid {
             0 => task.creds.get(),
-            pid => task.kernel.pids.task(pid).ok_or(ESRCH)?.creds.get(),
+            pid => task.find_task(pid).ok_or(ESRCH)?.creds.get(),
         };
         let sets = [creds.effective, creds.permitted, creds.inheritable].map(split);
         let data = [0, 1].map(|half: usize| CapData {
@@ -73,7 +73,7 @@ impl Run<Current> for call::Capset {
             task.mem().write(self.hdrp, &header)?;
             return Err(EINVAL.into());
         };
-        if header.pid != 0 && header.pid != task.tid() {
+        if header.pid != 0 && header.pid != task.own_tid() {
             return Err(EPERM.into());
         }
         let mut data = [CapData::default(); 2];

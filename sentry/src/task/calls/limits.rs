@@ -8,7 +8,7 @@ use syscalls::errno::{EINVAL, EPERM, ESRCH};
 use syscalls::{Errno, Run, SysResult, call};
 
 use crate::task::{Capabilities, Current, NR_OPEN, NS_PER_TICK, Resource, ThreadGroup};
-use crate::time::now_monotonic;
+use crate::time::{cpu_limit, now_monotonic};
 
 impl Current {
     fn set_limit(
@@ -29,6 +29,9 @@ impl Current {
             Ok(new)
         })?;
         group.limits_changed();
+        if resource == Resource::Cpu {
+            cpu_limit::enforce(&self.kernel, group);
+        }
         Ok(old)
     }
 
@@ -37,7 +40,7 @@ impl Current {
         if pid == 0 {
             return Ok(self.group.clone());
         }
-        let task = self.kernel.pids.task(pid).ok_or(ESRCH)?;
+        let task = self.find_task(pid).ok_or(ESRCH)?;
         if !Arc::ptr_eq(&task.group, &self.group) {
             let (own, other) = (self.creds.get(), task.creds.get());
             let all = |ids: crate::task::UserIds, id: u32| {
@@ -103,15 +106,12 @@ impl Run<Current> for call::Prlimit64 {
 
 impl Run<Current> for call::Getrusage {
     fn run(self, task: &mut Current) -> SysResult {
-        let mut usage = match self.who {
+        let usage = match self.who {
             RUSAGE_SELF => task.group.usage(),
             RUSAGE_CHILDREN => task.group.children_usage(),
             RUSAGE_THREAD => task.usage(),
             _ => return Err(EINVAL.into()),
         };
-        if self.who != RUSAGE_CHILDREN {
-            usage.max_rss = usage.max_rss.max(task.mem().usage().rss_peak);
-        }
         task.mem().write(self.usage, &usage.to_abi())?;
         Ok(0)
     }

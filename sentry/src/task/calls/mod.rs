@@ -22,19 +22,19 @@ pub(super) fn number(value: i32) -> SysResult {
 
 impl Run<Current> for call::Getpid {
     fn run(self, task: &mut Current) -> SysResult {
-        number(task.group.pid)
+        number(task.own_pid())
     }
 }
 
 impl Run<Current> for call::Gettid {
     fn run(self, task: &mut Current) -> SysResult {
-        number(task.tid())
+        number(task.own_tid())
     }
 }
 
 impl Run<Current> for call::Getppid {
     fn run(self, task: &mut Current) -> SysResult {
-        number(task.group.parent_pid())
+        number(task.number_of(task.group.parent_pid()))
     }
 }
 
@@ -42,6 +42,6 @@ impl Run<Current> for call::SetTidAddress {
     fn run(self, task: &mut Current) -> SysResult {
         let addr = self.tidptr.addr().get();
         task.clear_child_tid.store(addr, Ordering::Relaxed);
-        number(task.tid())
+        number(task.own_tid())
     }
 }

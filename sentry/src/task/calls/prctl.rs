@@ -112,6 +112,7 @@ impl Run<Current> for call::Prctl {
                 unused(&[arg2, arg3, arg4, arg5])?;
                 Ok(u64::from(task.group.has_no_huge_pages()))
             }
+            abi::PR_SET_SECCOMP => task.prctl_set_seccomp(arg2, UserAddr::new(arg3)),
             _ => task.machine_prctl(option, [arg2, arg3, arg4, arg5]),
         }
     }
@@ -201,8 +202,7 @@ impl Current {
                 Ok(0)
             }
             abi::PR_GET_AUXV => self.read_auxv(arg2, arg3, [arg4, arg5]),
-            abi::PR_GET_SECCOMP => self.seccomp_mode(),
-            abi::PR_SET_SECCOMP => self.set_seccomp(arg2, UserAddr::new(arg3)),
+            abi::PR_GET_SECCOMP => Ok(self.seccomp.mode() as u64),
             _ => Err(EINVAL.why("prctl option").into()),
         }
     }
@@ -228,17 +228,5 @@ fn speculation(kind: u64) -> Result<(), Errno> {
         Ok(())
     } else {
         Err(ENODEV)
-    }
-}
-
-impl Current {
-    /// PR_GET_SECCOMP: no filter can be installed yet.
-    fn seccomp_mode(&self) -> SysResult {
-        Ok(0)
-    }
-
-    /// PR_SET_SECCOMP, as a Linux without filters refuses it.
-    fn set_seccomp(&self, _mode: u64, _filter: UserAddr) -> SysResult {
-        Err(EINVAL.into())
     }
 }

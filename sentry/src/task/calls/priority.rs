@@ -44,9 +44,13 @@ impl Whose {
         let all = || pids.groups().into_iter();
         let found: Vec<_> = match self {
             Whose::Thread if who == 0 => vec![task.task().clone()],
-            Whose::Thread => pids.task(who).into_iter().collect(),
+            Whose::Thread => task.find_task(who).into_iter().collect(),
             Whose::ProcessGroup => {
-                let pgid = if who == 0 { task.group.pgid() } else { who };
+                let pgid = if who == 0 {
+                    task.group.pgid()
+                } else {
+                    task.resolve(who).ok_or(ESRCH)?
+                };
                 let members = all().filter(|group| group.pgid() == pgid);
                 members.flat_map(|group| group.threads()).collect()
             }

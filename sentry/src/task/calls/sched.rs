@@ -20,8 +20,13 @@ fn find(task: &Current, pid: i32) -> Result<Arc<Task>, Errno> {
     match pid {
         0 => Ok(task.task().clone()),
         pid if pid < 0 => Err(EINVAL),
-        pid => task.kernel.pids.task(pid).ok_or(ESRCH),
+        pid => task.find_task(pid).ok_or(ESRCH),
     }
+}
+
+/// As [`find`] for the calls about processors, where no thread has a negative number.
+fn find_any(task: &Current, pid: i32) -> Result<Arc<Task>, Errno> {
+    if pid < 0 { Err(ESRCH) } else { find(task, pid) }
 }
 
 /// Real-time priorities of a policy: lowest and highest; `EINVAL` for no policy.
@@ -105,6 +110,9 @@ impl Run<Current> for call::SchedGetscheduler {
 
 impl Run<Current> for call::SchedSetparam {
     fn run(self, task: &mut Current) -> SysResult {
+        if self.param.is_null() || self.pid < 0 {
+            return Err(EINVAL.into());
+        }
         let param = task.mem().read(self.param)?;
         let of = find(task, self.pid)?;
         let policy = shown_policy(&of.settings());
@@ -115,6 +123,9 @@ impl Run<Current> for call::SchedSetparam {
 
 impl Run<Current> for call::SchedGetparam {
     fn run(self, task: &mut Current) -> SysResult {
+        if self.param.is_null() || self.pid < 0 {
+            return Err(EINVAL.into());
+        }
         let priority = find(task, self.pid)?.settings().priority;
         task.mem().write(self.param, &SchedParam { priority })?;
         Ok(0)
@@ -217,7 +228,7 @@ fn read_attr(task: &Current, at: UserPtr<SchedAttr>) -> Result<SchedAttr, Errno>
 impl Run<Current> for call::SchedGetattr {
     fn run(self, task: &mut Current) -> SysResult {
         let size = usize::try_from(self.size).map_err(|_| EINVAL)?;
-        if self.pid < 0 || size < 48 || size > 4096 || self.attr.is_null() {
+        if self.pid < 0 || !(48..=4096).contains(&size) || self.attr.is_null() {
             return Err(EINVAL.into());
         }
         let settings = find(task, self.pid)?.settings();
@@ -248,13 +259,14 @@ impl Run<Current> for call::SchedSetaffinity {
         let used = len.min(mask.len());
         let read = mask.get_mut(..used).ok_or(EINVAL)?;
         task.mem().read_bytes(self.mask.addr(), read)?;
-        let of = find(task, self.pid)?;
+        let of = find_any(task, self.pid)?;
         may_schedule(task, &of)?;
         let mask = u64::from_le_bytes(mask) & all_cpus(task.kernel.cpus());
         if mask == 0 {
             return Err(EINVAL.into());
         }
         of.change_settings(|settings| settings.affinity = mask);
+        of.kick();
         Ok(0)
     }
 }
@@ -266,7 +278,7 @@ impl Run<Current> for call::SchedGetaffinity {
         if len * 8 < cpus || len % size_of::<u64>() != 0 {
             return Err(EINVAL.into());
         }
-        let mask = find(task, self.pid)?.settings().affinity;
+        let mask = find_any(task, self.pid)?.settings().affinity;
         task.mem().write(self.mask.addr().cast(), &mask)?;
         Ok(size_of::<u64>() as u64)
     }

@@ -34,7 +34,7 @@ fn store(
         return Ok(());
     };
     match given {
-        None => *side.file.offset.lock() = end,
+        None => side.file.set_position(end)?,
         Some(_) => {
             let end = i64::try_from(end).map_err(|_| EOVERFLOW)?;
             task.mem().write(at, &end)?;
@@ -43,8 +43,8 @@ fn store(
     Ok(())
 }
 
-fn start(file: &File, given: Option<u64>) -> u64 {
-    given.unwrap_or_else(|| *file.offset.lock())
+fn start(file: &File, given: Option<u64>) -> Result<u64, Errno> {
+    given.map_or_else(|| file.position(), Ok)
 }
 
 impl Run<Current> for call::Sendfile {
@@ -66,7 +66,7 @@ impl Run<Current> for call::Sendfile {
         }
         let mut from = Side {
             file: &from,
-            at: At::Offset(start(&from, given)),
+            at: At::Offset(start(&from, given)?),
         };
         let mut to = Side {
             file: &to,
@@ -103,7 +103,7 @@ impl Run<Current> for call::CopyFileRange {
         if !Arc::ptr_eq(&super_in.super_block, &super_out.super_block) {
             return Err(EXDEV.into());
         }
-        let (at_in, at_out) = (start(&from, given_in), start(&to, given_out));
+        let (at_in, at_out) = (start(&from, given_in)?, start(&to, given_out)?);
         let count = self.len.min(RW_MAX);
         let end = |at: u64| at.checked_add(count as u64).ok_or(EOVERFLOW);
         let overlap = at_in < end(at_out)? && at_out < end(at_in)?;

@@ -106,6 +106,8 @@ fn mount(task: &Current, call: &call::Mount) -> Result<(), Errno> {
     } else {
         let request = MountRequest {
             kernel: &task.kernel,
+            ipc: &task.ipc.get(),
+            pids: task.pid_namespace(),
             source: if source.is_empty() { "none" } else { &source },
             data: &data,
         };
@@ -136,8 +138,8 @@ impl Run<Current> for call::Umount2 {
             Walking::FOLLOW
         };
         let at = task.walk(&path, how)?;
-        check_mounted(&at)?;
         privileged(task)?;
+        check_mounted(&at)?;
         if flags.contains(UmountFlags::EXPIRE) {
             // Always "used since the last time".
             return Err(EAGAIN.into());

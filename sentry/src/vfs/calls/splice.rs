@@ -9,7 +9,7 @@ use syscalls::{Errno, Run, Stop, SysResult, UserPtr, call};
 use crate::pipe::PipeEnd;
 use crate::task::Current;
 use crate::vfs::transfer::At;
-use crate::vfs::{File, Sink, Source};
+use crate::vfs::{File, OpenMode, Sink, Source};
 use crate::wait::Ready;
 
 /// Bytes that are in the kernel at a time.
@@ -72,6 +72,9 @@ impl Run<Current> for call::Splice {
             return Err(EINVAL.into());
         }
         let (at_in, at_out) = (at(task, &from, self.off_in)?, at(task, &to, self.off_out)?);
+        if pipe_out.is_none() && to.mode().contains(OpenMode::APPEND) {
+            return Err(EINVAL.into());
+        }
         let patient = !flags.contains(SpliceFlags::NONBLOCK);
         let mut len = self.len.min(RW_MAX);
         if len == 0 {
@@ -105,8 +108,11 @@ fn give_back(file: &File, at: At, rest: &[u8]) {
     if let Some(end) = file.downcast::<PipeEnd>() {
         end.pipe().unread(rest);
     } else if at == At::Position && file.ops.seekable() {
-        let mut offset = file.offset.lock();
-        *offset = offset.saturating_sub(rest.len() as u64);
+        let back = file
+            .position()
+            .map(|at| at.saturating_sub(rest.len() as u64));
+        // A position that cannot be set was not moved by reading either.
+        let _ = back.and_then(|at| file.set_position(at));
     }
 }
 

@@ -101,7 +101,8 @@ impl Run<Current> for call::Readahead {
         if !file.mode().reads() {
             return Err(EBADF.into());
         }
-        if file.inode().kind() != FileKind::Regular {
+        // Only what has a page cache: neither synthetic files nor those without a name.
+        if file.inode().kind() != FileKind::Regular || file.ops.mappable(&file).is_err() {
             return Err(EINVAL.into());
         }
         Ok(0)

@@ -53,14 +53,15 @@ pub struct Record {
 pub(super) struct Records(Vec<Record>);
 
 impl Records {
-    /// A lock of somebody else that does not go with `wanted`.
+    /// The first lock of somebody else that does not go with `wanted`.
     pub(super) fn conflict(&self, wanted: &Record) -> Option<&Record> {
         let bad = |held: &&Record| {
             held.owner != wanted.owner
                 && held.extent.meets(wanted.extent)
                 && (held.kind == LockKind::Write || wanted.kind == LockKind::Write)
         };
-        self.0.iter().find(bad)
+        let bad = self.0.iter().filter(bad);
+        bad.min_by_key(|held| held.extent.first)
     }
 
     pub(super) fn holds(&self, owner: LockOwner) -> bool {

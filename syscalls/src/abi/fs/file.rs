@@ -35,6 +35,7 @@ numbers! {
         F_SETLEASE = 1024;
         F_GETLEASE = 1025;
         F_NOTIFY = 1026;
+        DN_MULTISHOT = 0x8000_0000;
         F_DUPFD_QUERY = 1027;
         F_CANCELLK = 1029;
         F_DUPFD_CLOEXEC = 1030;

@@ -45,6 +45,7 @@ numbers! {
         SIOCGIFNAME = 0x8910;
         SIOCGIFCONF = 0x8912;
         SIOCGIFFLAGS = 0x8913;
+        SIOCSIFFLAGS = 0x8914;
         SIOCGIFADDR = 0x8915;
         SIOCGIFDSTADDR = 0x8917;
         SIOCGIFBRDADDR = 0x8919;

@@ -153,6 +153,14 @@ impl Siginfo {
         info
     }
 
+    /// The same from another sender.
+    #[must_use]
+    pub const fn with_pid(self, pid: i32) -> Self {
+        let mut new = self;
+        new.fields[0] = pair(bits(pid), high(self.fields[0]));
+        new
+    }
+
     /// The sender or child.
     #[must_use]
     pub const fn pid(&self) -> i32 {

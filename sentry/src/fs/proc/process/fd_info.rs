@@ -86,7 +86,10 @@ impl Listing for Infos {
 /// The position, unless somebody is just using it. The reader may hold the lock of its
 /// own position, so nobody waits here.
 fn position(file: &File) -> u64 {
-    file.offset.try_lock().map_or(0, |offset| *offset)
+    match file.ops.outside_position() {
+        Some(outside) => outside.get().unwrap_or(0),
+        None => file.offset.try_lock().map_or(0, |offset| *offset),
+    }
 }
 
 /// O_CLOEXEC, which is the descriptor's and not the file's.
@@ -120,7 +123,7 @@ impl Text for Info {
         put!(text, "pos:\t{}\nflags:\t0{flags:o}\n", position(file));
         put!(text, "mnt_id:\t{}\n", file.location.mount.id);
         put!(text, "ino:\t{}\n", file.inode().ino());
-        text.push_str(&file.ops.fd_info());
+        text.push_str(&file.ops.fd_info(self.process.pids()));
         Ok(text.into_bytes())
     }
 }

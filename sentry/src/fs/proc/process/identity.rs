@@ -36,3 +36,10 @@ pub(super) fn personality(process: &Process, _: &Opener) -> Result<Vec<u8>, Errn
     let personality = process.task()?.settings().personality;
     Ok(format!("{personality:08x}\n").into_bytes())
 }
+
+/// proc_pid_cgroup(5).
+pub(super) fn cgroup(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
+    let kernel = process.kernel()?;
+    let group = kernel.cgroup_of(&process.task()?.group);
+    Ok([b"0::", &*group.path(), b"\n"].concat())
+}

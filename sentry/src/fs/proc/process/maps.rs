@@ -26,6 +26,7 @@ fn name(map: &MapInfo, root: &Location) -> Vec<u8> {
     match (&map.file, &map.name) {
         (Some(file), _) => file_name(&mut out, &file.location.path(root)),
         (None, Some(MapName::Vdso)) => out.extend_from_slice(b"[vdso]"),
+        (None, Some(MapName::Trampolines)) => {}
         (None, Some(MapName::Vvar)) => out.extend_from_slice(b"[vvar]"),
         (None, Some(MapName::Heap)) => out.extend_from_slice(b"[heap]"),
         (None, Some(MapName::Stack)) => out.extend_from_slice(b"[stack]"),
@@ -83,7 +84,7 @@ fn all(process: &Process, opener: &Opener) -> Result<Option<(Vec<MapInfo>, Locat
         Some(reader) => reader.root(),
         None => process.task()?.root(),
     };
-    Ok(process.mm()?.map(|mm| (mm.maps(), root)))
+    Ok(opener.memory.upgrade().map(|mm| (mm.maps(), root)))
 }
 
 pub(super) fn maps(process: &Process, opener: &Opener) -> Result<Vec<u8>, Errno> {

@@ -68,8 +68,7 @@ impl FileOps for Memory {
         Ok(done)
     }
 
-    /// Differs from Linux: what the process itself may not write is not written, as with
-    /// proc_mem.force_override=never.
+    /// Also where the process itself may not write.
     fn write(&self, _: &File, src: &mut Source<'_>, pos: u64) -> Result<usize, Errno> {
         let Some(mm) = self.0.upgrade() else {
             return Ok(0);
@@ -84,7 +83,7 @@ impl FileOps for Memory {
                 Err(_) => break,
             };
             let at = UserAddr::new(pos.checked_add(done as u64).ok_or(EIO)?);
-            let written = mm.write_partial(at, piece.get(..count).unwrap_or_default());
+            let written = mm.force_write(at, piece.get(..count).unwrap_or_default());
             src.skip(written);
             done += written;
             if written < count || count == 0 {

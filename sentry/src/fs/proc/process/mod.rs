@@ -15,25 +15,27 @@ mod memory;
 mod mounts;
 mod namespaces;
 mod oom;
+mod pagemap;
 mod stat;
 mod status;
 mod strings;
 mod tables;
 mod tasks;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use syscalls::Errno;
-use syscalls::errno::{EACCES, ENOENT, ESRCH};
+use syscalls::errno::{EACCES, EINVAL, ENOENT, ESRCH};
 
 use super::system::System;
 use crate::fs::synth::{Context, Opener, Synthetic, TableDir};
 use crate::kernel::Kernel;
 use crate::mm::Mm;
-use crate::task::{Current, Pid, Task, ThreadGroup};
+use crate::net::NetNamespace;
+use crate::task::{Current, Numbers, Pid, PidNamespace, Task, ThreadGroup};
 use crate::vfs::{FileKind, InodeRef, Mode, OpenMode, Owner, SetAttr, SuperBlock};
 
-pub use namespaces::NamespaceKind;
+pub(crate) use strings::arguments;
 
 /// A process, or one of its threads. It may have ended meanwhile, and its number may
 /// belong to another.
@@ -77,10 +79,29 @@ impl Process {
         }
     }
 
-    /// The thread `tid`; `ENOENT`.
-    pub(super) fn find(system: &System, tid: Pid) -> Result<Self, Errno> {
+    /// The thread that the instance shows as `number`; `ENOENT`.
+    pub(super) fn find(system: &System, number: Pid) -> Result<Self, Errno> {
+        let tid = system.pids().resolve(number).ok_or(ENOENT)?;
         let task = system.kernel()?.pids.task(tid).ok_or(ENOENT)?;
         Ok(Self::new(system, &task.group, tid))
+    }
+
+    /// Whose processes the instance shows.
+    pub(super) fn pids(&self) -> &Arc<PidNamespace> {
+        self.system.pids()
+    }
+
+    /// The number by which the instance shows a process, process group or session; 0 for
+    /// one that it does not show.
+    fn number_of(&self, pid: Pid) -> Result<Pid, Errno> {
+        Ok(self.kernel()?.pids.lock().number_in(pid, self.pids()))
+    }
+
+    /// The same with those in all deeper name spaces, as [`Numbers::text_from`].
+    fn numbers_text(&self, pid: Pid, of: &Numbers) -> Result<String, Errno> {
+        let kernel = self.kernel()?;
+        let tree = kernel.pids.lock();
+        Ok(tree.numbers_text(pid, of, self.pids()))
     }
 
     /// Another thread of the same process, as `task` has it.
@@ -92,7 +113,7 @@ impl Process {
         }
     }
 
-    fn kernel(&self) -> Result<Arc<Kernel>, Errno> {
+    pub(in crate::fs::proc) fn kernel(&self) -> Result<Arc<Kernel>, Errno> {
         self.system.kernel()
     }
 
@@ -106,6 +127,13 @@ impl Process {
         } else {
             Err(ESRCH)
         }
+    }
+
+    /// The network that it sees; `EINVAL` once it has ended.
+    pub(in crate::fs::proc) fn net(&self) -> Result<Arc<NetNamespace>, Errno> {
+        let task = self.task()?;
+        let lives = task.mm.with(Option::is_some);
+        lives.then(|| task.net.get()).ok_or(EINVAL)
     }
 
     /// Its memory; `None` once it has ended.
@@ -196,6 +224,17 @@ impl Process {
     }
 }
 
+/// The process whose directory in /proc this is, while it exists.
+pub(crate) fn process_of(inode: &InodeRef) -> Option<Arc<ThreadGroup>> {
+    let dir = inode
+        .as_any()
+        .downcast_ref::<Synthetic<TableDir<Process>>>()?;
+    let process = dir.behaviour.context();
+    let is_root = process.is_whole() && inode.ino() == process.ino();
+    let task = process.task().ok().filter(|_| is_root)?;
+    Some(task.group.clone())
+}
+
 impl Context for Process {
     fn owner(&self, mode: Mode) -> Result<Owner, Errno> {
         Ok(self.owned(mode))
@@ -207,5 +246,10 @@ impl Context for Process {
 
     fn check_change(&self, set: &SetAttr) -> Result<(), Errno> {
         self.system.check_change(set)
+    }
+
+    fn memory(&self) -> Weak<Mm> {
+        let mm = self.mm().ok().flatten();
+        mm.map_or_else(Weak::new, |mm| Arc::downgrade(&mm))
     }
 }

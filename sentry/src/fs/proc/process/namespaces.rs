@@ -1,147 +1,52 @@
-//! Links to name spaces, namespaces(7). They lead to files of an internal file system,
-//! which setns(2) takes.
-
-use std::any::Any;
-use std::sync::{Arc, OnceLock};
+//! Links to name spaces, namespaces(7): they lead to files of [`nsfs`].
 
 use syscalls::Errno;
+use syscalls::errno::ENOENT;
 
 use super::Process;
-use crate::fs::synth::{Behaviour, Entry, Instance, Synthetic};
-use crate::task::Current;
-use crate::vfs::{
-    Dentry, File, FileKind, FileOps, LinkTarget, Location, Mode, Mount, MountFlags, OpenMode,
-    Owner, SetAttr, SuperBlock,
-};
+use crate::fs::synth::Entry;
+use crate::namespace::{Kind, Namespace, nsfs, of_task};
+use crate::task::{Current, Task};
+use crate::vfs::LinkTarget;
 
-/// What a name space is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "named as in namespaces(7)")]
-pub enum NamespaceKind {
-    Cgroup,
-    Ipc,
-    Mount,
-    Net,
-    Pid,
-    Time,
-    User,
-    Uts,
+fn jump(namespace: Namespace) -> LinkTarget {
+    let (at, name) = nsfs::location(namespace);
+    LinkTarget::Jump(at, name.into_bytes())
 }
 
-impl NamespaceKind {
-    fn name(self) -> &'static str {
-        match self {
-            NamespaceKind::Cgroup => "cgroup",
-            NamespaceKind::Ipc => "ipc",
-            NamespaceKind::Mount => "mnt",
-            NamespaceKind::Net => "net",
-            NamespaceKind::Pid => "pid",
-            NamespaceKind::Time => "time",
-            NamespaceKind::User => "user",
-            NamespaceKind::Uts => "uts",
-        }
+fn target(process: &Process, task: &Current, kind: Kind) -> Result<LinkTarget, Errno> {
+    let other = process.inspected_by(task)?;
+    let stays = matches!(kind, Kind::Pid | Kind::User);
+    if !stays {
+        living(&other)?;
     }
-
-    /// The number of the first of its kind, as Linux gives it.
-    fn ino(self) -> u64 {
-        match self {
-            NamespaceKind::Time => 0xeffffffa,
-            NamespaceKind::Cgroup => 0xeffffffb,
-            NamespaceKind::Pid => 0xeffffffc,
-            NamespaceKind::User => 0xeffffffd,
-            NamespaceKind::Uts => 0xeffffffe,
-            NamespaceKind::Ipc => 0xefffffff,
-            NamespaceKind::Mount => 0xf0000000,
-            NamespaceKind::Net => 0xf0000001,
-        }
-    }
-
-    /// Which an open file stands for.
-    #[must_use]
-    pub fn of(file: &File) -> Option<Self> {
-        let inode = file.inode().as_any().downcast_ref::<Synthetic<Namespace>>();
-        inode.map(|inode| inode.behaviour.0)
-    }
+    Ok(jump(of_task(&other, kind)))
 }
 
-/// A name space's file.
-struct Namespace(NamespaceKind);
-
-struct OpenNamespace;
-
-impl Behaviour for Namespace {
-    fn check_change(&self, _: &SetAttr) -> Result<(), Errno> {
-        Err(syscalls::errno::EPERM)
-    }
-
-    fn open(_: &Arc<Synthetic<Self>>, _: &Current, _: OpenMode) -> Result<Box<dyn FileOps>, Errno> {
-        Ok(Box::new(OpenNamespace))
-    }
+/// What has ended is in no name space any more.
+fn living(task: &Task) -> Result<(), Errno> {
+    task.mm.with(|mm| mm.as_ref().map(drop)).ok_or(ENOENT)
 }
 
-impl FileOps for OpenNamespace {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-/// `f_type` of statfs(2).
-const NSFS_MAGIC: u64 = 0x6e73_6673;
-
-fn file_system() -> &'static Arc<Mount> {
-    static MOUNT: OnceLock<Arc<Mount>> = OnceLock::new();
-    MOUNT.get_or_init(|| {
-        let instance = Instance {
-            name: "nsfs",
-            magic: NSFS_MAGIC,
-            lasting: true,
-            options: String::new(),
-        };
-        let super_block = SuperBlock::new(Box::new(instance), "nsfs");
-        let root = inode(&super_block, NamespaceKind::Mount);
-        Mount::new(Dentry::anonymous(root, "/"), MountFlags::default())
-    })
-}
-
-fn inode(super_block: &Arc<SuperBlock>, kind: NamespaceKind) -> Arc<Synthetic<Namespace>> {
-    let owner = Owner {
-        uid: 0,
-        gid: 0,
-        mode: Mode::from_raw(0o444),
-    };
-    Synthetic::new(
-        super_block,
-        kind.ino(),
-        FileKind::Regular,
-        owner,
-        Namespace(kind),
-    )
-}
-
-fn target(process: &Process, task: &Current, kind: NamespaceKind) -> Result<LinkTarget, Errno> {
-    process.inspected_by(task)?;
-    let mount = file_system();
-    let name = format!("{}:[{}]", kind.name(), kind.ino());
-    let dentry = Dentry::anonymous(inode(&mount.super_block, kind), &name);
-    let at = Location {
-        mount: mount.clone(),
-        dentry,
-    };
-    Ok(LinkTarget::Jump(at, name.into_bytes()))
+/// Not there until its first process is.
+fn pid_for_children(process: &Process, task: &Current) -> Result<LinkTarget, Errno> {
+    let other = process.inspected_by(task)?;
+    living(&other)?;
+    let namespace = other.pid_for_children.get();
+    namespace.init().ok_or(ENOENT)?;
+    Ok(jump(Namespace::Pid(namespace)))
 }
 
 /// /proc/PID/ns.
 pub(super) const ENTRIES: &[Entry<Process>] = &[
-    Entry::magic("cgroup", |p, t| target(p, t, NamespaceKind::Cgroup)),
-    Entry::magic("ipc", |p, t| target(p, t, NamespaceKind::Ipc)),
-    Entry::magic("mnt", |p, t| target(p, t, NamespaceKind::Mount)),
-    Entry::magic("net", |p, t| target(p, t, NamespaceKind::Net)),
-    Entry::magic("pid", |p, t| target(p, t, NamespaceKind::Pid)),
-    Entry::magic("pid_for_children", |p, t| target(p, t, NamespaceKind::Pid)),
-    Entry::magic("time", |p, t| target(p, t, NamespaceKind::Time)),
-    Entry::magic("time_for_children", |p, t| {
-        target(p, t, NamespaceKind::Time)
-    }),
-    Entry::magic("user", |p, t| target(p, t, NamespaceKind::User)),
-    Entry::magic("uts", |p, t| target(p, t, NamespaceKind::Uts)),
+    Entry::magic("cgroup", |p, t| target(p, t, Kind::Cgroup)),
+    Entry::magic("ipc", |p, t| target(p, t, Kind::Ipc)),
+    Entry::magic("mnt", |p, t| target(p, t, Kind::Mount)),
+    Entry::magic("net", |p, t| target(p, t, Kind::Net)),
+    Entry::magic("pid", |p, t| target(p, t, Kind::Pid)),
+    Entry::magic("pid_for_children", pid_for_children),
+    Entry::magic("time", |p, t| target(p, t, Kind::Time)),
+    Entry::magic("time_for_children", |p, t| target(p, t, Kind::Time)),
+    Entry::magic("user", |p, t| target(p, t, Kind::User)),
+    Entry::magic("uts", |p, t| target(p, t, Kind::Uts)),
 ];

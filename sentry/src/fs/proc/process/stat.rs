@@ -15,6 +15,7 @@ pub(super) enum State {
     Running,
     Sleeping,
     Stopped,
+    Traced,
     Zombie,
 }
 
@@ -22,6 +23,8 @@ impl State {
     pub(super) fn of(task: &Task) -> Self {
         if task.mm.with(Option::is_none) {
             State::Zombie
+        } else if task.trace.is_stopped() {
+            State::Traced
         } else if task.group.is_stopped() {
             State::Stopped
         } else if task.is_sleeping() {
@@ -36,6 +39,7 @@ impl State {
             State::Running => 'R',
             State::Sleeping => 'S',
             State::Stopped => 'T',
+            State::Traced => 't',
             State::Zombie => 'Z',
         }
     }
@@ -45,6 +49,7 @@ impl State {
             State::Running => "running",
             State::Sleeping => "sleeping",
             State::Stopped => "stopped",
+            State::Traced => "tracing stop",
             State::Zombie => "zombie",
         }
     }
@@ -103,7 +108,12 @@ pub(super) fn stat(process: &Process, opener: &Opener) -> Result<Vec<u8>, Errno>
     };
     let session = group.session.get();
     let terminal = session.terminal();
-    let foreground = terminal.as_ref().map_or(-1, |_| session.foreground());
+    let foreground = match terminal {
+        Some(_) => process.number_of(session.foreground())?,
+        None => -1,
+    };
+    let (tid, ppid) = (task.numbers().seen_from(process.pids()), process.number_of(group.parent_pid())?);
+    let (pgid, sid) = (process.number_of(group.pgid())?, process.number_of(session.sid)?);
     let terminal = terminal.map_or(0, |terminal| terminal_number(terminal.device()));
     let flags = RANDOMIZE | if group.has_executed() { 0 } else { FORKED };
     let start = if process.is_whole() { group.start_time } else { task.start_time };
@@ -117,11 +127,11 @@ pub(super) fn stat(process: &Process, opener: &Opener) -> Result<Vec<u8>, Errno>
     };
 
     let name = task.name.get();
-    let mut out = format!("{} (", task.tid()).into_bytes();
+    let mut out = format!("{tid} (").into_bytes();
     out.extend_from_slice(&name);
     let mut text = String::new();
     put!(text, ") {}", State::of(&task).letter());
-    put!(text, " {} {} {}", group.parent_pid(), group.pgid(), session.sid);
+    put!(text, " {ppid} {pgid} {sid}");
     put!(text, " {terminal} {foreground} {flags}");
     // Faults: minor, of children, major, of children.
     put!(text, " {} {} 0 0", used.faults, children.faults);
@@ -187,7 +197,8 @@ pub(super) fn sched(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
     let time = run_time(process)?;
     let mut text = String::new();
     let threads = task.group.thread_count().max(1);
-    put!(text, "{name} ({}, #threads: {threads})\n", task.tid());
+    let tid = task.numbers().seen_from(process.pids());
+    put!(text, "{name} ({tid}, #threads: {threads})\n");
     put!(text, "{:-<67}\n", "");
     let (ms, rest) = (time / 1_000_000, time % 1_000_000);
     let time = format!("{ms}.{rest:06}");

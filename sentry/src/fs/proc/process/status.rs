@@ -28,7 +28,7 @@ pub(super) fn status(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
     let mut out = b"Name:\t".to_vec();
     escape(&mut out, &task.name.get());
     let mut text = String::from("\n");
-    identity(&mut text, &task);
+    identity(&mut text, process, &task)?;
     if let Some(mm) = task.mm.get() {
         memory(&mut text, &mm.usage());
         text.push_str("CoreDumping:\t0\nTHP_enabled:\t0\n");
@@ -37,13 +37,15 @@ pub(super) fn status(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
     signals(&mut text, &task);
     rights(&mut text, &task);
     processors(&mut text, &task);
-    text.push_str("voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
+    let sleeps = task.usage().sleeps;
+    put!(text, "voluntary_ctxt_switches:\t{sleeps}\n");
+    text.push_str("nonvoluntary_ctxt_switches:\t0\n");
     out.extend_from_slice(text.as_bytes());
     Ok(out)
 }
 
-fn identity(text: &mut String, task: &Task) {
-    let group = &task.group;
+fn identity(text: &mut String, process: &Process, task: &Task) -> Result<(), Errno> {
+    let (group, pids) = (&task.group, process.pids());
     let creds = task.creds.get();
     let state = State::of(task);
     if state != State::Zombie {
@@ -53,10 +55,16 @@ fn identity(text: &mut String, task: &Task) {
     put!(
         text,
         "Tgid:\t{}\nNgid:\t0\nPid:\t{}\n",
-        group.pid,
-        task.tid()
+        group.numbers.seen_from(pids),
+        task.numbers().seen_from(pids)
     );
-    put!(text, "PPid:\t{}\nTracerPid:\t0\n", group.parent_pid());
+    let tracer = task.trace.tracer();
+    let tracer = tracer.map_or(0, |tracer| tracer.numbers().seen_from(pids));
+    put!(
+        text,
+        "PPid:\t{}\nTracerPid:\t{tracer}\n",
+        process.number_of(group.parent_pid())?
+    );
     for (
         name,
         UserIds {
@@ -82,13 +90,19 @@ fn identity(text: &mut String, task: &Task) {
     if creds.groups.is_empty() {
         text.push(' ');
     }
-    put!(text, "\nNStgid:\t{}\nNSpid:\t{}\n", group.pid, task.tid());
+    put!(text, "\nNStgid:{}\n", group.numbers.text_from(pids));
+    put!(text, "NSpid:{}\n", task.numbers().text_from(pids));
     put!(
         text,
-        "NSpgid:\t{}\nNSsid:\t{}\nKthread:\t0\n",
-        group.pgid(),
-        group.sid()
+        "NSpgid:{}\n",
+        process.numbers_text(group.pgid(), &group.numbers)?
     );
+    put!(
+        text,
+        "NSsid:{}\nKthread:\t0\n",
+        process.numbers_text(group.sid(), &group.numbers)?
+    );
+    Ok(())
 }
 
 fn memory(text: &mut String, usage: &MemoryUse) {
@@ -148,7 +162,8 @@ fn rights(text: &mut String, task: &Task) {
         put!(text, "{name}:\t{:016x}\n", set.bits());
     }
     put!(text, "NoNewPrivs:\t{}\n", u8::from(creds.no_new_privs));
-    text.push_str("Seccomp:\t0\nSeccomp_filters:\t0\n");
+    put!(text, "Seccomp:\t{}\n", task.seccomp.mode() as u8);
+    put!(text, "Seccomp_filters:\t{}\n", task.seccomp.count());
     text.push_str("Speculation_Store_Bypass:\tthread vulnerable\n");
     text.push_str("SpeculationIndirectBranch:\tconditional enabled\n");
 }

@@ -18,32 +18,34 @@ fn range(mm: &Mm, start: u64, end: u64) -> Vec<u8> {
     bytes
 }
 
-/// proc_pid_cmdline(5). A program that has written over its arguments, a longer text than
-/// they were, shows that up to its end.
+/// proc_pid_cmdline(5).
 pub(super) fn cmdline(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
-    let Some(mm) = process.mm()? else {
-        return Ok(Vec::new());
-    };
+    Ok(process.mm()?.map_or_else(Vec::new, |mm| arguments(&mm)))
+}
+
+/// The arguments in `mm`, each with a NUL after it. A program that has written over its
+/// arguments, a longer text than they were, shows that up to its end.
+pub(crate) fn arguments(mm: &Mm) -> Vec<u8> {
     let layout = mm.layout();
-    let mut text = range(&mm, layout.arg_start, layout.arg_end);
+    let mut text = range(mm, layout.arg_start, layout.arg_end);
     let complete = text.last().is_none_or(|&last| last == 0);
     if complete || layout.env_start != layout.arg_end {
-        return Ok(text);
+        return text;
     }
     if let Some(end) = text.iter().position(|&byte| byte == 0) {
         text.truncate(end + 1);
-        return Ok(text);
+        return text;
     }
-    let more = range(&mm, layout.env_start, layout.env_end);
+    let more = range(mm, layout.env_start, layout.env_end);
     let end = more.iter().position(|&byte| byte == 0);
     let end = end.map_or(more.len(), |end| end + 1);
     text.extend(more.into_iter().take(end));
-    Ok(text)
+    text
 }
 
 /// proc_pid_environ(5).
-pub(super) fn environ(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
-    Ok(process.mm()?.map_or_else(Vec::new, |mm| {
+pub(super) fn environ(_: &Process, opener: &Opener) -> Result<Vec<u8>, Errno> {
+    Ok(opener.memory.upgrade().map_or_else(Vec::new, |mm| {
         let layout = mm.layout();
         range(&mm, layout.env_start, layout.env_end)
     }))

@@ -5,7 +5,7 @@ use syscalls::errno::{EACCES, EINVAL};
 
 use super::{
     Process, credentials, fd, fd_info, identity, limits, links, maps, mem, memory, mounts,
-    namespaces, oom, stat, status, strings, tasks,
+    namespaces, oom, pagemap, stat, status, strings, tasks,
 };
 use crate::fs::proc::net;
 use crate::fs::synth::{Entry, Opener};
@@ -16,7 +16,7 @@ type E = Entry<Process>;
 
 const ATTR: E = Entry::dir("attr", SECURITY);
 const AUXV: E = Entry::guarded("auxv", Process::check_inspection, strings::auxv).mode(0o400);
-const CGROUP: E = Entry::fixed("cgroup", "0::/\n");
+const CGROUP: E = Entry::text("cgroup", identity::cgroup);
 const CMDLINE: E = Entry::text("cmdline", strings::cmdline);
 const COMM: E = Entry::setting("comm", identity::comm, identity::set_comm);
 const CPUSET: E = Entry::fixed("cpuset", "/\n");
@@ -39,6 +39,7 @@ const NS: E = Entry::dir("ns", namespaces::ENTRIES).mode(0o511);
 const OOM_ADJ: E = Entry::setting("oom_adj", oom::old_adjustment, oom::set_old_adjustment);
 const OOM_SCORE: E = Entry::text("oom_score", oom::score);
 const OOM_SCORE_ADJ: E = Entry::setting("oom_score_adj", oom::adjustment, oom::set_adjustment);
+const PAGEMAP: E = Entry::file("pagemap", pagemap::open).mode(0o400);
 const PERSONALITY: E = Entry::guarded(
     "personality",
     Process::check_inspection,
@@ -92,6 +93,7 @@ pub(super) const PROCESS: &[E] = &[
     OOM_ADJ,
     OOM_SCORE,
     OOM_SCORE_ADJ,
+    PAGEMAP,
     PERSONALITY,
     PROJID_MAP,
     ROOT,
@@ -138,6 +140,7 @@ pub(super) const THREAD: &[E] = &[
     OOM_ADJ,
     OOM_SCORE,
     OOM_SCORE_ADJ,
+    PAGEMAP,
     PERSONALITY,
     PROJID_MAP,
     ROOT,

@@ -9,7 +9,7 @@ use syscalls::errno::ENOENT;
 use super::{Context, Process};
 use crate::fs::proc::root::number;
 use crate::fs::synth::{Behaviour, Listed, Listing, Node, Opener, Site, Synthetic, open_dir, put};
-use crate::task::{Current, Pid};
+use crate::task::{Current, Numbers, Pid};
 use crate::vfs::{Attr, FileKind, FileName, FileOps, InodeRef, OpenMode, Owner, SetAttr};
 
 /// /proc/PID/task.
@@ -20,19 +20,24 @@ pub(super) fn directory(site: &Site<'_, Process>) -> InodeRef {
 }
 
 impl Tasks {
-    /// The numbers of the threads, rising. A process that has ended has its leader.
-    fn tids(&self) -> Result<Vec<Pid>, Errno> {
-        let task = self.0.task()?;
-        let mut tids: Vec<Pid> = task.group.threads().iter().map(|t| t.tid()).collect();
-        if !tids.contains(&task.group.pid) {
-            tids.push(task.group.pid);
+    /// The threads by the numbers that are shown, rising, each with the kernel's number. A
+    /// process that has ended has its leader.
+    fn tids(&self) -> Result<Vec<(Pid, Pid)>, Errno> {
+        let group = self.0.task()?.group.clone();
+        let both = |numbers: &Numbers| (numbers.seen_from(self.0.pids()), numbers.kernel());
+        let threads = group.threads();
+        let mut tids: Vec<_> = threads.iter().map(|t| both(&t.numbers())).collect();
+        let leader = both(&group.numbers);
+        if !tids.contains(&leader) {
+            tids.push(leader);
         }
         tids.sort_unstable();
         Ok(tids)
     }
 
     fn thread(&self, name: &FileName) -> Result<Process, Errno> {
-        let tid = number(name).ok_or(ENOENT)?;
+        let tid = self.0.pids().resolve(number(name).ok_or(ENOENT)?);
+        let tid = tid.ok_or(ENOENT)?;
         let thread = self.0.thread(tid);
         thread.task().map_err(|_| ENOENT)?;
         Ok(thread)
@@ -90,9 +95,9 @@ impl Listing for Tasks {
         from: u64,
         add: &mut dyn FnMut(Listed<'_>) -> ControlFlow<()>,
     ) -> Result<(), Errno> {
-        for tid in self.tids().map_err(|_| ENOENT)? {
-            let key = u64::from(tid.unsigned_abs());
-            let name = tid.to_string();
+        for (number, tid) in self.tids().map_err(|_| ENOENT)? {
+            let key = u64::from(number.unsigned_abs());
+            let name = number.to_string();
             let child = Listed {
                 key,
                 name: name.as_bytes(),
@@ -119,7 +124,7 @@ pub(super) fn children(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> 
                 .process(child)
                 .is_some_and(|c| c.parent_tid == task.tid())
             {
-                put!(text, "{child} ");
+                put!(text, "{} ", tree.number_in(child, process.pids()));
             }
         }
     }

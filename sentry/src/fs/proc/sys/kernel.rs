@@ -6,7 +6,7 @@ use syscalls::Errno;
 use syscalls::errno::EPERM;
 
 use super::{I32, random};
-use crate::fs::proc::system::System;
+use crate::fs::proc::system::{System, last_number};
 use crate::fs::synth::{Entry, Opener};
 use crate::kernel::{UtsName, UtsNamespace};
 use crate::sysctl;
@@ -32,8 +32,8 @@ pub(super) const ENTRIES: &[Entry<System>] = &[
     number!("kernel", "msgmnb", 16_384, 0..=I32),
     number!("kernel", "msgmni", 32_000, 0..=32_768),
     Entry::fixed("ngroups_max", "65536\n"),
-    Entry::text("ns_last_pid", |system, _| {
-        Ok(format!("{}\n", system.kernel()?.pids.last()).into_bytes())
+    Entry::text("ns_last_pid", |system, opener| {
+        Ok(format!("{}\n", last_number(system, opener)?).into_bytes())
     }),
     Entry::fixed("numa_balancing", "0\n"),
     Entry::text("osrelease", |_, _| Ok(format!("{RELEASE}\n").into_bytes())),
@@ -54,10 +54,10 @@ pub(super) const ENTRIES: &[Entry<System>] = &[
     number!("kernel", "sched_rt_period_us", 1_000_000, 1..=I32),
     number!("kernel", "sched_rt_runtime_us", 950_000, -1..=I32),
     Entry::dir("seccomp", SECCOMP),
-    Entry::fixed("sem", "32000\t1024000000\t500\t32000\n"),
+    line!("kernel", "sem", "32000\t1024000000\t500\t32000", 64),
     number!("kernel", "shm_rmid_forced", 0, 0..=1),
-    Entry::fixed("shmall", "18446744073692774399\n"),
-    Entry::fixed("shmmax", "18446744073692774399\n"),
+    line!("kernel", "shmall", "18446744073692774399", 20),
+    line!("kernel", "shmmax", "18446744073692774399", 20),
     number!("kernel", "shmmni", 4096, 0..=32_768),
     Entry::fixed("sysctl_writes_strict", "1\n"),
     Entry::fixed("tainted", "0\n"),
@@ -150,12 +150,7 @@ fn set_hostname(system: &System, opener: &Opener, text: &[u8]) -> Result<(), Err
 
 fn domainname(system: &System, opener: &Opener) -> Result<Vec<u8>, Errno> {
     let names = names(system, opener)?.get();
-    // Linux's way to say that there is none.
-    let domain: &[u8] = match &*names.domain {
-        b"" => b"(none)",
-        domain => domain,
-    };
-    Ok(shown(domain))
+    Ok(shown(&names.domain))
 }
 
 fn set_domainname(system: &System, opener: &Opener, text: &[u8]) -> Result<(), Errno> {

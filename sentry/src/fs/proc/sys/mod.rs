@@ -8,14 +8,14 @@ macro_rules! number {
     ($dir:literal, $name:literal, $default:expr, $range:expr) => {
         $crate::fs::synth::Entry::setting(
             $name,
-            |system: &$crate::fs::proc::system::System, _| {
+            |system: &$crate::fs::proc::system::System, opener| {
                 let name = concat!($dir, ".", $name);
-                let value = system.kernel()?.sysctls.number(name, $default);
+                let value = $crate::fs::proc::sys::of(system, opener, name)?.number(name, $default);
                 Ok(format!("{value}\n").into_bytes())
             },
-            |system, _, text| {
+            |system, opener, text| {
                 let name = concat!($dir, ".", $name);
-                system.kernel()?.sysctls.set_number(name, text, $range)
+                $crate::fs::proc::sys::of(system, opener, name)?.set_number(name, text, $range)
             },
         )
     };
@@ -26,15 +26,17 @@ macro_rules! line {
     ($dir:literal, $name:literal, $default:expr, $max:expr) => {
         $crate::fs::synth::Entry::setting(
             $name,
-            |system: &$crate::fs::proc::system::System, _| {
+            |system: &$crate::fs::proc::system::System, opener| {
                 let name = concat!($dir, ".", $name);
-                let mut text = system.kernel()?.sysctls.text(name, $default);
+                let settings = $crate::fs::proc::sys::of(system, opener, name)?;
+                let mut text = settings.text(name, $default);
                 text.push(b'\n');
                 Ok(text)
             },
-            |system, _, text| {
+            |system, opener, text| {
                 let name = concat!($dir, ".", $name);
-                system.kernel()?.sysctls.set_text(name, text, $max);
+                let settings = $crate::fs::proc::sys::of(system, opener, name)?;
+                settings.set_text(name, text, $max);
                 Ok(())
             },
         )
@@ -49,8 +51,14 @@ mod vm;
 
 pub use random::BootId;
 
+use std::sync::Arc;
+
+use syscalls::Errno;
+
 use super::system::System;
-use crate::fs::synth::Entry;
+use crate::fs::synth::{self, Entry, Opener};
+use crate::sysctl::Sysctls;
+use crate::task::Current;
 
 /// See the module.
 pub(super) const ENTRIES: &[Entry<System>] = &[
@@ -63,6 +71,28 @@ pub(super) const ENTRIES: &[Entry<System>] = &[
     Entry::dir("vm", vm::ENTRIES),
 ];
 
+/// Where a setting is kept: those below `net` are the opener's network's.
+fn of(system: &System, opener: &Opener, name: &str) -> Result<Arc<Sysctls>, Errno> {
+    let opener = opener.task.upgrade().filter(|_| name.starts_with("net."));
+    Ok(match opener {
+        Some(opener) => opener.net.get().sysctls.clone(),
+        None => system.kernel()?.sysctls.clone(),
+    })
+}
+
+/// Changes a setting by its name, as sysctl(8) does it: "kernel.msgmax".
+pub fn set(task: &Current, name: &str, text: &str) -> Result<(), Errno> {
+    let system = System::new(&task.kernel, task.pid_namespace());
+    // Whichever of the two comes first separates names.
+    let separator = if name.find('/') < name.find('.') && name.contains('/') {
+        '/'
+    } else {
+        '.'
+    };
+    let path: Vec<&str> = name.split(separator).collect();
+    synth::set(ENTRIES, &path, &system, &Opener::new(task), text.as_bytes())
+}
+
 /// proc_sys_user(5).
 const USER: &[Entry<System>] = &[
     number!("user", "max_cgroup_namespaces", 0, 0..=I32),
@@ -70,8 +100,8 @@ const USER: &[Entry<System>] = &[
     number!("user", "max_inotify_watches", 65_536, 0..=I32),
     number!("user", "max_ipc_namespaces", 0, 0..=I32),
     number!("user", "max_mnt_namespaces", 10_000, 0..=I32),
-    number!("user", "max_net_namespaces", 0, 0..=I32),
-    number!("user", "max_pid_namespaces", 0, 0..=I32),
+    number!("user", "max_net_namespaces", 10_000, 0..=I32),
+    number!("user", "max_pid_namespaces", 10_000, 0..=I32),
     number!("user", "max_time_namespaces", 0, 0..=I32),
     number!("user", "max_user_namespaces", 0, 0..=I32),
     number!("user", "max_uts_namespaces", 10_000, 0..=I32),

@@ -46,10 +46,12 @@ pub(super) const ENTRIES: &[Entry<System>] = &[
     number!("vm", "zone_reclaim_mode", 0, 0..=I32),
 ];
 
-/// Free pages go back to the host; caches stay, they are the sandbox's own.
+/// Clean pages of files are dropped, and free pages go back to the host.
 fn drop_caches(system: &System, _: &Opener, text: &[u8]) -> Result<(), Errno> {
     let what = sysctl::parse(text).filter(|what| (1..=4).contains(what));
     what.ok_or(EINVAL)?;
-    system.kernel()?.memory.trim();
+    let kernel = system.kernel()?;
+    kernel.drop_clean_pages();
+    kernel.memory.trim();
     Ok(())
 }

@@ -1,0 +1,33 @@
+//! On which CPUs threads of this process run.
+//!
+//! A thread that runs a guest is bound to one CPU now and then (`process::pair`), and a
+//! thread that it starts inherits that.
+
+use std::sync::OnceLock;
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
+static EVERYWHERE: OnceLock<CpuSet> = OnceLock::new();
+
+/// The calling thread, in calls of the host.
+const THIS: Pid = Pid::from_raw(0);
+
+/// Where this process may run at all, as the first caller found it: one that was not bound
+/// to a CPU.
+pub(crate) fn everywhere() -> Option<CpuSet> {
+    if EVERYWHERE.get().is_none() {
+        let all = sched_getaffinity(THIS).ok()?;
+        let _ = EVERYWHERE.set(all);
+    }
+    EVERYWHERE.get().copied()
+}
+
+/// Lets the calling thread run wherever the process may: for threads that serve everybody
+/// and are started by whoever needs them first.
+pub fn run_anywhere() {
+    if let Some(all) = EVERYWHERE.get() {
+        // A host may forbid it.
+        let _ = sched_setaffinity(THIS, all);
+    }
+}

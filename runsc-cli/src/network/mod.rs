@@ -1,0 +1,133 @@
+//! The container's network: what the namespace that Docker, podman or a CNI plugin has
+//! prepared holds, and a packet socket for each of its interfaces.
+//!
+//! The namespace is the one that config.json names, or that of the Sentry's process, into
+//! which callers and hooks move interfaces between `create` and `start`. It is looked at
+//! when all of them had their turn ([`read`]), just before the program runs, and told to the
+//! Sentry, whose own stack answers for the addresses from then on. The host's stack in that
+//! namespace must not answer as well ([`deafen`]).
+//!
+//! The namespace is left as it is otherwise: others find its addresses and routes there,
+//! the next container in it too.
+
+mod deafen;
+mod read;
+
+use std::fs::File;
+use std::net::UdpSocket;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use nix::sched::{CloneFlags, setns};
+use sentry::net::inet::Network;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Context, Failure, Outcome};
+use crate::state::Record;
+
+/// What `--network` says.
+#[derive(ValueEnum, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// The interfaces of the container's network namespace, by the sandbox's own stack.
+    #[default]
+    Sandbox,
+    /// The host's network. Refused: not there yet.
+    #[value(hide = true)]
+    Host,
+    /// The loopback alone.
+    None,
+}
+
+/// A network, and for each of its interfaces beyond the loopback, in their order, a packet
+/// socket; then one that is connected to Docker's resolver, if that is there.
+pub(crate) struct Found {
+    pub(crate) network: Network,
+    pub(crate) sockets: Vec<OwnedFd>,
+}
+
+/// The network of a container whose program is about to run; `None` if there is none but the
+/// loopback.
+pub(crate) fn find(record: &Record) -> Outcome<Option<Found>> {
+    if record.network_mode != Mode::Sandbox {
+        return Ok(None);
+    }
+    let named = record.network.clone();
+    let own = || {
+        let sentry = record.sentry.as_ref()?;
+        Some(PathBuf::from(format!("/proc/{}/ns/net", sentry.pid)))
+    };
+    let Some(path) = named.or_else(own) else {
+        return Ok(None);
+    };
+    if !nix::unistd::geteuid().is_root() {
+        // An ordinary user owns no interface that others could have put there.
+        return Ok(None);
+    }
+    if is_hosts(&path)? {
+        log::warn!(
+            "config.json: the container has no network: {} is the host's own",
+            path.display()
+        );
+        return Ok(None);
+    }
+    // The namespace is a thread's: it is left with its end.
+    let look = || {
+        let namespace = File::open(&path).context(path.display())?;
+        setns(&namespace, CloneFlags::CLONE_NEWNET).context(path.display())?;
+        take_over()
+    };
+    let found = std::thread::scope(|scope| {
+        let joined = scope.spawn(look).join();
+        joined.unwrap_or_else(|_| Err(Failure::new("reading the network namespace")))
+    })?;
+    Ok(Some(found).filter(|found| !found.sockets.is_empty()))
+}
+
+/// True for the namespace that we are in ourselves: its addresses are not a container's.
+fn is_hosts(path: &Path) -> Outcome<bool> {
+    let ours = std::fs::metadata("/proc/self/ns/net").context("/proc/self/ns/net")?;
+    let theirs = std::fs::metadata(path).context(path.display())?;
+    Ok((ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()))
+}
+
+/// In the namespace.
+fn take_over() -> Outcome<Found> {
+    let mut network = read::network()?;
+    let mut sockets = Vec::new();
+    let mut usable = Vec::new();
+    for link in std::mem::take(&mut network.links) {
+        if link.is_loopback() {
+            usable.push(link);
+            continue;
+        }
+        let socket = platform::host::packet::open(link.index);
+        sockets.push(socket.context(format_args!("a packet socket on {}", link.name))?);
+        usable.push(link);
+    }
+    let names = usable.iter().filter(|link| !link.is_loopback());
+    let names: Vec<_> = names.map(|link| link.name.as_str()).collect();
+    deafen::deafen(&names)?;
+    if !names.is_empty() {
+        sockets.extend(resolver()?);
+    }
+    network.links = usable;
+    Ok(Found { network, sockets })
+}
+
+/// A socket connected to Docker's resolver, if its daemon has put one here. The namespace's own
+/// rules lead from that address to wherever the daemon listens.
+fn resolver() -> Outcome<Option<OwnedFd>> {
+    /// 127.0.0.11 as /proc/net/udp writes it.
+    const LISTENS: &str = " 0B00007F:";
+    const WHAT: &str = "a socket to Docker's resolver";
+    let sockets = std::fs::read_to_string("/proc/thread-self/net/udp").context(WHAT)?;
+    if !sockets.contains(LISTENS) {
+        return Ok(None);
+    }
+    let socket = UdpSocket::bind("127.0.0.1:0").context(WHAT)?;
+    socket.connect("127.0.0.11:53").context(WHAT)?;
+    socket.set_nonblocking(true).context(WHAT)?;
+    Ok(Some(socket.into()))
+}

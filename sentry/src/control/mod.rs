@@ -1,0 +1,22 @@
+//! The control socket: what the commands of the host ask of a running sandbox.
+//!
+//! The command line makes a listening Unix socket in the container's state directory, which
+//! only its owner can reach, and hands it to the Sentry. A thread accepts connections
+//! ([`server`]); each has a thread of its own that reads one [`Request`] after the other and
+//! answers each with one [`Answer`] ([`message`], [`wire`]). After [`Request::Exec`] a
+//! connection belongs to the new process: it carries signals, and at last how that ended.
+//! Whoever closes it before ends the process.
+
+mod attend;
+mod debug;
+mod message;
+mod processes;
+mod server;
+mod stats;
+mod wire;
+
+pub use message::{
+    Answer, ExecRequest, Limits, Phase, ProcessInfo, Request, Stats, Target, Terminal,
+};
+pub use server::serve;
+pub use wire::Connection;

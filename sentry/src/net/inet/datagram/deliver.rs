@@ -1,0 +1,73 @@
+//! Datagrams that came for this sandbox: who gets them.
+
+use std::sync::Arc;
+
+use syscalls::abi::net::{IP_MULTICAST_ALL, IPPROTO_IP, IPPROTO_IPV6, IPV6_MULTICAST_ALL};
+
+use super::super::addr::Endpoint;
+use super::super::ports::Ports;
+use super::super::stack::Stack;
+use super::DatagramSocket;
+use super::inbox::Datagram;
+use crate::wait::Ready;
+
+/// What became of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::net) enum Delivery {
+    /// Someone has the port; there may have been no room.
+    Done,
+    /// Nobody has it.
+    NoPort,
+}
+
+impl Stack {
+    /// Hands a datagram of the protocol that `ports` belong to to whom it is for.
+    pub(in crate::net) fn deliver(
+        &self,
+        ports: &Ports<DatagramSocket>,
+        datagram: Datagram,
+    ) -> Delivery {
+        let to = Endpoint {
+            ip: datagram.to,
+            port: datagram.port,
+        };
+        if !to.ip.is_multicast() && !self.links.get().is_broadcast(to.ip) {
+            let found = ports.find(to, datagram.from, datagram.link);
+            return match found {
+                Some(socket) => {
+                    socket.take_in(datagram);
+                    Delivery::Done
+                }
+                None => Delivery::NoPort,
+            };
+        }
+        let listening = ports.find_all(to, datagram.from, datagram.link);
+        let members: Vec<Arc<DatagramSocket>> = if to.ip.is_multicast() {
+            let joined = |socket: &Arc<DatagramSocket>| socket.groups.has(to.ip, datagram.link);
+            let anyone = self.datagrams.all().iter().any(joined);
+            let wanted =
+                |socket: &Arc<DatagramSocket>| joined(socket) || (anyone && socket.hears_all());
+            listening.into_iter().filter(wanted).collect()
+        } else {
+            listening
+        };
+        for socket in members {
+            socket.take_in(datagram.clone());
+        }
+        Delivery::Done
+    }
+}
+
+impl DatagramSocket {
+    fn take_in(&self, datagram: Datagram) {
+        if self.inbox.put(datagram, self.options.receive_limit()) {
+            self.queue.notify(Ready::READABLE);
+        }
+    }
+
+    /// IP_MULTICAST_ALL: what others on this host joined is heard as well.
+    fn hears_all(&self) -> bool {
+        self.numbers.is_set(IPPROTO_IP, IP_MULTICAST_ALL)
+            && self.numbers.is_set(IPPROTO_IPV6, IPV6_MULTICAST_ALL)
+    }
+}

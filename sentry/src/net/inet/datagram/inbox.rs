@@ -1,0 +1,92 @@
+//! Datagrams that came and were not yet received.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use syscalls::Errno;
+use syscalls::errno::EAGAIN;
+
+use super::super::addr::Endpoint;
+use crate::sync::{Level, Mutex};
+
+/// A datagram with what its packet said.
+#[derive(Clone, Debug)]
+pub(in crate::net) struct Datagram {
+    pub(in crate::net) data: Vec<u8>,
+    pub(in crate::net) from: Endpoint,
+    /// The address it was sent to.
+    pub(in crate::net) to: IpAddr,
+    /// The port it was sent to.
+    pub(in crate::net) port: u16,
+    /// The interface it came in by.
+    pub(in crate::net) link: u32,
+    pub(in crate::net) ttl: u8,
+    pub(in crate::net) tos: u8,
+    /// When, `CLOCK_REALTIME`, nanoseconds.
+    pub(in crate::net) at: i128,
+}
+
+/// What Linux charges a receive buffer for a packet besides its bytes.
+const OVERHEAD: usize = 768;
+
+pub(super) struct Inbox(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Datagram>,
+    charge: usize,
+    drops: u64,
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Inbox(Mutex::new(Level::Socket, State::default()))
+    }
+}
+
+fn charge(datagram: &Datagram) -> usize {
+    datagram.data.len() + OVERHEAD
+}
+
+impl Inbox {
+    /// Puts a datagram in; drops it where the buffer is full. True if it was taken.
+    pub(super) fn put(&self, datagram: Datagram, buffer: usize) -> bool {
+        let mut state = self.0.lock();
+        // As Linux: what crosses the limit is still taken.
+        if state.charge > buffer {
+            state.drops += 1;
+            return false;
+        }
+        state.charge += charge(&datagram);
+        state.waiting.push_back(datagram);
+        true
+    }
+
+    /// The next one; `EAGAIN`.
+    pub(super) fn take(&self) -> Result<Datagram, Errno> {
+        let mut state = self.0.lock();
+        let datagram = state.waiting.pop_front().ok_or(EAGAIN)?;
+        state.charge = state.charge.saturating_sub(charge(&datagram));
+        Ok(datagram)
+    }
+
+    /// A copy of the next one; `EAGAIN`.
+    pub(super) fn peek(&self) -> Result<Datagram, Errno> {
+        self.0.lock().waiting.front().cloned().ok_or(EAGAIN)
+    }
+
+    /// Bytes of the next one, `None` if there is none.
+    pub(super) fn next_len(&self) -> Option<usize> {
+        self.0.lock().waiting.front().map(|next| next.data.len())
+    }
+
+    /// What the receive buffer is charged.
+    pub(super) fn charge(&self) -> usize {
+        self.0.lock().charge
+    }
+
+    /// Datagrams for which there was no room.
+    pub(super) fn drops(&self) -> u64 {
+        self.0.lock().drops
+    }
+}

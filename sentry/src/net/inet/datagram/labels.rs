@@ -1,0 +1,195 @@
+//! What goes with datagrams besides data: ancillary messages of IP, ip(7) and ipv6(7).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use syscalls::Errno;
+use syscalls::abi::net::{
+    IP_ORIGDSTADDR, IP_PKTINFO, IP_RECVERR, IP_RECVTOS, IP_RECVTTL, IP_TOS, IP_TTL, IPPROTO_IP,
+    IPPROTO_IPV6, IPPROTO_UDP, IPV6_HOPLIMIT, IPV6_PKTINFO, IPV6_RECVERR, IPV6_RECVHOPLIMIT,
+    IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, In6Pktinfo, InPktinfo, SO_TIMESTAMP,
+    SO_TIMESTAMPNS, SOL_SOCKET, UDP_SEGMENT,
+};
+use syscalls::abi::time::{Timespec, Timeval};
+use syscalls::errno::EINVAL;
+use zerocopy::{FromBytes, IntoBytes};
+
+use super::super::addr::{Endpoint, Family};
+use super::DatagramSocket;
+use super::errors::Queued;
+use super::inbox::Datagram;
+use crate::net::control::Note;
+
+/// What a sender asks for in one message.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wishes {
+    pub(super) source: Option<IpAddr>,
+    pub(super) link: u32,
+    pub(super) ttl: Option<u8>,
+    pub(super) tos: Option<u8>,
+    /// Bytes of each datagram that the data is cut into.
+    pub(super) segment: Option<usize>,
+}
+
+fn number(body: &[u8]) -> Result<i32, Errno> {
+    match (body.first_chunk::<4>(), body.first()) {
+        (Some(bytes), _) => Ok(i32::from_ne_bytes(*bytes)),
+        (None, Some(&byte)) => Ok(byte.into()),
+        _ => Err(EINVAL),
+    }
+}
+
+impl Wishes {
+    pub(super) fn read(notes: &[Note]) -> Result<Self, Errno> {
+        let mut wishes = Wishes::default();
+        for note in notes {
+            let body = note.body.as_slice();
+            let byte = |body| u8::try_from(number(body)?).map(Some).map_err(|_| EINVAL);
+            // Where IPv6 takes a number, -1 is the default.
+            let byte = |body| match number(body)? {
+                -1 if note.level == IPPROTO_IPV6 => Ok(None),
+                _ => byte(body),
+            };
+            match (note.level, note.kind) {
+                (IPPROTO_IP, IP_PKTINFO) => {
+                    let info = InPktinfo::read_from_bytes(body).map_err(|_| EINVAL)?;
+                    wishes.link = u32::try_from(info.ifindex).map_err(|_| EINVAL)?;
+                    let source = Ipv4Addr::from(info.spec_dst);
+                    wishes.source = (!source.is_unspecified()).then_some(source.into());
+                }
+                (IPPROTO_IPV6, IPV6_PKTINFO) => {
+                    let info = In6Pktinfo::read_from_bytes(body).map_err(|_| EINVAL)?;
+                    wishes.link = info.ifindex;
+                    let source = IpAddr::V6(Ipv6Addr::from(info.addr)).to_canonical();
+                    wishes.source = (!source.is_unspecified()).then_some(source);
+                }
+                (IPPROTO_IP, IP_TTL) | (IPPROTO_IPV6, IPV6_HOPLIMIT) => {
+                    wishes.ttl = byte(body)?;
+                }
+                (IPPROTO_IP, IP_TOS) | (IPPROTO_IPV6, IPV6_TCLASS) => {
+                    wishes.tos = byte(body)?;
+                }
+                (IPPROTO_UDP, UDP_SEGMENT) => {
+                    let size = body.first_chunk::<2>().ok_or(EINVAL)?;
+                    wishes.segment = Some(u16::from_ne_bytes(*size).into());
+                }
+                (IPPROTO_IP | IPPROTO_IPV6, _) => return Err(EINVAL),
+                _ => {}
+            }
+        }
+        Ok(wishes)
+    }
+}
+
+fn note(level: i32, kind: i32, body: &[u8]) -> Note {
+    Note {
+        level,
+        kind,
+        body: body.to_vec(),
+    }
+}
+
+impl DatagramSocket {
+    /// The messages that this socket's program wants with a datagram.
+    pub(super) fn notes(&self, datagram: &Datagram) -> Vec<Note> {
+        let mut notes = Vec::new();
+        self.note_time(datagram, &mut notes);
+        match (self.family, datagram.to) {
+            (Family::V4, IpAddr::V4(to)) => self.notes_v4(datagram, to, &mut notes),
+            (Family::V6, to) => {
+                self.notes_v6(datagram, to, &mut notes);
+                if let IpAddr::V4(to) = to {
+                    self.notes_v4(datagram, to, &mut notes);
+                }
+            }
+            (Family::V4, IpAddr::V6(_)) => {}
+        }
+        notes
+    }
+
+    fn note_time(&self, datagram: &Datagram, notes: &mut Vec<Note>) {
+        let sec = i64::try_from(datagram.at.div_euclid(1_000_000_000)).unwrap_or(i64::MAX);
+        let nsec = i64::try_from(datagram.at.rem_euclid(1_000_000_000)).unwrap_or(0);
+        if self.options.kept(SO_TIMESTAMPNS) != 0 {
+            let time = Timespec { sec, nsec };
+            notes.push(note(SOL_SOCKET, SO_TIMESTAMPNS, time.as_bytes()));
+        } else if self.options.kept(SO_TIMESTAMP) != 0 {
+            let time = Timeval {
+                sec,
+                usec: nsec / 1000,
+            };
+            notes.push(note(SOL_SOCKET, SO_TIMESTAMP, time.as_bytes()));
+        }
+    }
+
+    fn notes_v4(&self, datagram: &Datagram, to: Ipv4Addr, notes: &mut Vec<Note>) {
+        let wants = |name| self.numbers.is_set(IPPROTO_IP, name);
+        if wants(IP_PKTINFO) {
+            // The local address is what an answer would come from.
+            let local = match self.inner.lock().local.ip {
+                IpAddr::V4(ip) if !ip.is_unspecified() && to.is_multicast() => ip,
+                _ => to,
+            };
+            let info = InPktinfo {
+                ifindex: i32::try_from(datagram.link).unwrap_or(0),
+                spec_dst: local.octets(),
+                addr: to.octets(),
+            };
+            notes.push(note(IPPROTO_IP, IP_PKTINFO, info.as_bytes()));
+        }
+        if wants(IP_RECVTTL) {
+            let ttl = i32::from(datagram.ttl);
+            notes.push(note(IPPROTO_IP, IP_TTL, ttl.as_bytes()));
+        }
+        if wants(IP_RECVTOS) {
+            notes.push(note(IPPROTO_IP, IP_TOS, &[datagram.tos]));
+        }
+        if wants(IP_ORIGDSTADDR) {
+            let to = Endpoint {
+                ip: to.into(),
+                port: datagram.port,
+            };
+            let address = to.address(Family::V4).to_bytes();
+            notes.push(note(IPPROTO_IP, IP_ORIGDSTADDR, &address));
+        }
+    }
+
+    fn notes_v6(&self, datagram: &Datagram, to: IpAddr, notes: &mut Vec<Note>) {
+        // Packets of IPv4 have no hop limit and no traffic class.
+        let own = to.is_ipv6();
+        let wants = |name| self.numbers.is_set(IPPROTO_IPV6, name);
+        let to = match to {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        if wants(IPV6_RECVPKTINFO) {
+            let info = In6Pktinfo {
+                addr: to.octets(),
+                ifindex: datagram.link,
+            };
+            notes.push(note(IPPROTO_IPV6, IPV6_PKTINFO, info.as_bytes()));
+        }
+        if own && wants(IPV6_RECVHOPLIMIT) {
+            let hops = i32::from(datagram.ttl);
+            notes.push(note(IPPROTO_IPV6, IPV6_HOPLIMIT, hops.as_bytes()));
+        }
+        if own && wants(IPV6_RECVTCLASS) {
+            let class = i32::from(datagram.tos);
+            notes.push(note(IPPROTO_IPV6, IPV6_TCLASS, class.as_bytes()));
+        }
+    }
+
+    /// The message that describes an error of the queue.
+    pub(super) fn note_error(&self, queued: &Queued) -> Note {
+        let family = Family::of(queued.to.ip);
+        let offender = Endpoint {
+            ip: queued.offender,
+            port: 0,
+        };
+        let mut body = queued.error.as_bytes().to_vec();
+        body.extend_from_slice(&offender.address(family).to_bytes());
+        match family {
+            Family::V4 => note(IPPROTO_IP, IP_RECVERR, &body),
+            Family::V6 => note(IPPROTO_IPV6, IPV6_RECVERR, &body),
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The socket as calls see it.
+
+use std::sync::atomic::Ordering;
+
+use syscalls::abi::net::{AF_UNSPEC, MessageFlags, SO_REUSEADDR, SO_REUSEPORT};
+use syscalls::errno::{EAFNOSUPPORT, EINVAL, ENOTCONN, EOPNOTSUPP};
+use syscalls::{Errno, Stop};
+
+use super::labels::Wishes;
+use super::{DatagramSocket, Inner};
+use crate::net::inet::addr::{Endpoint, Family, Mixed};
+use crate::net::inet::stack::FreeBind;
+use crate::net::{Address, Control, Kind, Options, Outgoing, Received, Shutdown, Socket};
+use crate::task::Current;
+use crate::vfs::{Sink, Source};
+use crate::wait::{Ready, WaitQueue};
+
+impl DatagramSocket {
+    /// Where a message goes. Old programs leave the family out for IPv4.
+    fn destination(&self, to: &Address) -> Result<Endpoint, Errno> {
+        let unspecified = i32::from(to.family) == AF_UNSPEC;
+        if unspecified && self.family == Family::V4 {
+            let family = u16::try_from(Family::V4.raw()).map_err(|_| EAFNOSUPPORT)?;
+            let to = Address {
+                family,
+                data: to.data.clone(),
+            };
+            return Endpoint::remote(&to, self.family, Mixed::Allowed);
+        }
+        let to = Endpoint::remote(to, self.family, Mixed::Allowed);
+        if unspecified {
+            to.map_err(|_| EINVAL)
+        } else {
+            to
+        }
+    }
+
+    fn disconnect(&self) {
+        let dropped = {
+            let mut inner = self.inner.lock();
+            inner.peer = None;
+            if inner.bound {
+                self.restate(&inner);
+                None
+            } else {
+                inner.local = Endpoint::any(self.family);
+                inner.hold.take()
+            }
+        };
+        drop(dropped);
+    }
+
+    /// connect(2): from now on the socket has one peer.
+    fn connect_to(&self, to: Endpoint) -> Result<(), Errno> {
+        let mut inner = self.inner.lock();
+        let way = self.way(&inner, to.ip, Wishes::default())?;
+        if inner.hold.is_none() {
+            self.take_port(&mut inner, Endpoint::any(self.family))?;
+        }
+        if inner.local.ip.is_unspecified() {
+            inner.local.ip = way.source;
+        }
+        inner.peer = Some(Endpoint { ip: way.to, ..to });
+        self.restate(&inner);
+        Ok(())
+    }
+
+    fn receive_error(&self, dst: &mut Sink<'_>) -> Result<Received, Errno> {
+        let queued = self.errors.next()?;
+        let whole = queued.data.len();
+        let count = dst.write(&queued.data)?;
+        let control = Control {
+            notes: vec![self.note_error(&queued)],
+            ..Control::default()
+        };
+        Ok(Received {
+            count,
+            whole,
+            from: Some(queued.to.address(self.family)),
+            control,
+            told: MessageFlags::ERRQUEUE,
+        })
+    }
+}
+
+impl Socket for DatagramSocket {
+    fn family(&self) -> i32 {
+        self.family.raw()
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Datagram
+    }
+
+    fn protocol(&self) -> i32 {
+        self.protocol
+    }
+
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn option_changed(&self, name: i32) {
+        if matches!(name, SO_REUSEADDR | SO_REUSEPORT) {
+            self.restate(&self.inner.lock());
+        }
+    }
+
+    fn take_error(&self) -> Option<Errno> {
+        self.errors.take()
+    }
+
+    fn note_inode(&self, ino: u64) {
+        self.ino.store(ino, Ordering::Relaxed);
+    }
+
+    fn bind(&self, task: &Current, to: &Address) -> Result<(), Errno> {
+        let at = Endpoint::local(to, self.family)?;
+        if self.numbers.v6_only() && at.ip.is_ipv4() {
+            return Err(EINVAL);
+        }
+        let free = if self.numbers.free_bind() {
+            FreeBind::Yes
+        } else {
+            FreeBind::No
+        };
+        self.stack.check_bind(task, at, free)?;
+        let mut inner = self.inner.lock();
+        if inner.hold.is_some() {
+            return Err(EINVAL);
+        }
+        self.take_port(&mut inner, at)?;
+        inner.bound = true;
+        Ok(())
+    }
+
+    fn connect(&self, _: &Current, to: &Address, _: bool) -> Result<(), Stop> {
+        if i32::from(to.family) == AF_UNSPEC {
+            self.disconnect();
+            return Ok(());
+        }
+        let to = Endpoint::remote(to, self.family, Mixed::Allowed)?;
+        Ok(self.connect_to(to)?)
+    }
+
+    fn send(&self, src: &mut Source<'_>, message: &mut Outgoing<'_>) -> Result<usize, Errno> {
+        let to = message
+            .to
+            .as_ref()
+            .map(|to| self.destination(to))
+            .transpose()?;
+        let wishes = Wishes::read(&message.control.notes)?;
+        self.send_to(src, to, wishes, message.flags)
+    }
+
+    fn send_plain(&self, src: &mut Source<'_>, flags: MessageFlags) -> Result<usize, Errno> {
+        self.send_to(src, None, Wishes::default(), flags)
+    }
+
+    fn receive(&self, dst: &mut Sink<'_>, flags: MessageFlags) -> Result<Received, Errno> {
+        if flags.contains(MessageFlags::ERRQUEUE) {
+            return self.receive_error(dst);
+        }
+        if flags.contains(MessageFlags::OOB) {
+            return Err(EOPNOTSUPP);
+        }
+        if let Some(error) = self.errors.take() {
+            return Err(error);
+        }
+        let datagram = if flags.contains(MessageFlags::PEEK) {
+            self.inbox.peek()
+        } else {
+            self.inbox.take()
+        };
+        let datagram = match datagram {
+            Err(_) if self.inner.lock().shut.read => return Ok(Received::default()),
+            datagram => datagram?,
+        };
+        let whole = datagram.data.len();
+        let room = whole.min(dst.remaining());
+        let count = dst.write(datagram.data.get(..room).unwrap_or_default())?;
+        let control = Control {
+            notes: self.notes(&datagram),
+            ..Control::default()
+        };
+        Ok(Received {
+            count,
+            whole,
+            from: Some(datagram.from.address(self.family)),
+            control,
+            told: MessageFlags::empty(),
+        })
+    }
+
+    fn shutdown(&self, how: Shutdown) -> Result<(), Errno> {
+        let connected = {
+            let mut inner = self.inner.lock();
+            inner.shut.read |= how.read;
+            inner.shut.write |= how.write;
+            inner.peer.is_some()
+        };
+        self.queue.notify(Ready::all());
+        if connected { Ok(()) } else { Err(ENOTCONN) }
+    }
+
+    fn local(&self) -> Address {
+        self.inner.lock().local.address(self.family)
+    }
+
+    fn peer(&self) -> Result<Address, Errno> {
+        let peer = self.inner.lock().peer.ok_or(ENOTCONN)?;
+        Ok(peer.address(self.family))
+    }
+
+    fn get_option(
+        &self,
+        _: &Current,
+        level: i32,
+        name: i32,
+        room: usize,
+    ) -> Result<Vec<u8>, Errno> {
+        self.option(level, name, room)
+    }
+
+    fn set_option(&self, task: &Current, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {
+        self.change_option(task, level, name, value)
+    }
+
+    fn readable_bytes(&self) -> Result<usize, Errno> {
+        Ok(self.inbox.next_len().unwrap_or(0))
+    }
+
+    fn poll(&self) -> Ready {
+        let Inner { shut, .. } = &*self.inner.lock();
+        let shut = *shut;
+        let mut ready = Ready::WRITABLE;
+        ready.set(Ready::ERR, self.errors.any());
+        ready.set(Ready::HUP, shut.read && shut.write);
+        ready.set(Ready::READABLE | Ready::RDHUP, shut.read);
+        if self.inbox.next_len().is_some() {
+            ready |= Ready::READABLE;
+        }
+        ready
+    }
+
+    fn queue(&self) -> &WaitQueue {
+        &self.queue
+    }
+}

@@ -1,0 +1,53 @@
+//! Sockets of AF_INET and AF_INET6, ip(7) and ipv6(7).
+//!
+//! [`stack`](self::stack) holds what all share: [`links`](self::links) are interfaces and
+//! routes, [`ports`](self::ports) who has which port. `stream` and `datagram` are the sockets.
+//! [`list`](self::list) is for those who look.
+//! None of them knows whether its peer is in this sandbox: streams talk through the two
+//! halves of a connection, datagrams go to whoever [`Stack::deliver`] finds. [`outside`](self::outside)
+//! is the way to peers that are not.
+
+pub mod addr;
+pub mod datagram;
+pub mod links;
+pub mod list;
+pub mod options;
+mod outside;
+pub mod ports;
+pub mod stack;
+pub mod stream;
+
+use std::sync::Arc;
+
+use syscalls::Errno;
+use syscalls::abi::net::{IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE};
+use syscalls::errno::{EPROTONOSUPPORT, ESOCKTNOSUPPORT};
+
+pub use self::addr::{Endpoint, Family};
+use self::datagram::DatagramSocket;
+pub use self::links::{Link, Network, Prefix, Route};
+pub use self::stack::Stack;
+use self::stream::StreamSocket;
+use super::{Kind, Socket};
+use crate::task::Current;
+
+/// A new socket.
+pub(super) fn create(
+    task: &Current,
+    family: Family,
+    kind: Kind,
+    protocol: i32,
+) -> Result<Arc<dyn Socket>, Errno> {
+    let stack = &task.net.get().internet;
+    match (kind, protocol) {
+        (Kind::Stream, 0 | IPPROTO_TCP) => Ok(StreamSocket::new(stack, task, family)),
+        (Kind::Datagram, 0 | IPPROTO_UDP) => {
+            Ok(DatagramSocket::new(stack, task, family, IPPROTO_UDP))
+        }
+        (Kind::Datagram, IPPROTO_UDPLITE) => {
+            Ok(DatagramSocket::new(stack, task, family, IPPROTO_UDPLITE))
+        }
+        (Kind::Stream | Kind::Datagram | Kind::Raw, _) => Err(EPROTONOSUPPORT),
+        _ => Err(ESOCKTNOSUPPORT),
+    }
+}

@@ -1,0 +1,190 @@
+//! What all internet sockets of a sandbox share: ports, addresses, connections that are
+//! over but remembered.
+
+use std::collections::VecDeque;
+use std::ops::RangeInclusive;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, OnceLock, Weak};
+
+use syscalls::Errno;
+use syscalls::errno::{EACCES, EADDRNOTAVAIL, EEXIST};
+
+use super::addr::Endpoint;
+use super::datagram::DatagramSocket;
+use super::links::{Links, Network};
+use super::outside::Outside;
+use super::ports::{Ports, Rules};
+use super::stream::{Lingering, StreamSocket};
+use crate::sync::{Level, Mutex};
+use crate::sysctl::Sysctls;
+use crate::task::{Capabilities, Current};
+
+/// See the module.
+pub struct Stack {
+    /// Interfaces and routes.
+    pub links: Links,
+    /// Ports of TCP.
+    pub tcp: Arc<Ports<StreamSocket>>,
+    /// Ports of UDP.
+    pub udp: Arc<Ports<DatagramSocket>>,
+    /// Ports of UDP-Lite.
+    pub udp_lite: Arc<Ports<DatagramSocket>>,
+    /// All TCP sockets, for those who list them.
+    pub(super) streams: Registry<StreamSocket>,
+    /// All datagram sockets.
+    pub(super) datagrams: Registry<DatagramSocket>,
+    lingering: Mutex<VecDeque<Lingering>>,
+    sysctls: Arc<Sysctls>,
+    outside: OnceLock<Arc<Outside>>,
+}
+
+/// Sockets that can be listed.
+pub(super) struct Registry<T>(Mutex<Vec<Weak<T>>>);
+
+impl<T> Default for Registry<T> {
+    fn default() -> Self {
+        Registry(Mutex::new(Level::Ports, Vec::new()))
+    }
+}
+
+impl<T> Registry<T> {
+    /// Notes a new socket.
+    pub(super) fn add(&self, socket: &Weak<T>) {
+        let mut all = self.0.lock();
+        // Those that are gone are forgotten whenever the list would grow.
+        if all.len() == all.capacity() {
+            all.retain(|old| old.strong_count() > 0);
+        }
+        all.push(socket.clone());
+    }
+
+    /// Those that exist.
+    pub(super) fn all(&self) -> Vec<Arc<T>> {
+        let all = self.0.lock().clone();
+        all.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+/// Connections that are remembered after their end, at most (net.ipv4.tcp_max_tw_buckets).
+const MAX_LINGERING: usize = 16384;
+
+impl Stack {
+    /// A stack on a network.
+    #[must_use]
+    pub fn new(network: Network, sysctls: Arc<Sysctls>) -> Arc<Self> {
+        Arc::new(Stack {
+            links: Links::new(network),
+            tcp: Ports::new(Rules::Streams),
+            udp: Ports::new(Rules::Datagrams),
+            udp_lite: Ports::new(Rules::Datagrams),
+            streams: Registry::default(),
+            datagrams: Registry::default(),
+            lingering: Mutex::new(Level::Ports, VecDeque::new()),
+            sysctls,
+            outside: OnceLock::new(),
+        })
+    }
+
+    /// Opens the way out by the interfaces of `network`: with `sockets`, packet sockets on
+    /// those beyond the loopback, in their order, and perhaps one more that is connected to
+    /// Docker's resolver. Once; `EEXIST`.
+    pub fn open(self: &Arc<Self>, network: Network, sockets: Vec<OwnedFd>) -> Result<(), Errno> {
+        if self.outside.get().is_some() {
+            return Err(EEXIST);
+        }
+        let outside = Outside::open(self, &network, sockets)?;
+        self.outside.set(outside).map_err(|_| EEXIST)?;
+        self.links.update(|links| *links = network);
+        Ok(())
+    }
+
+    /// The way out, if there is one.
+    pub(super) fn outside(&self) -> Option<&Arc<Outside>> {
+        self.outside.get()
+    }
+
+    /// Ports that sockets get that ask for none (net.ipv4.ip_local_port_range).
+    #[must_use]
+    pub fn ephemeral(&self) -> RangeInclusive<u16> {
+        let text = self
+            .sysctls
+            .text("net.ipv4.ip_local_port_range", "32768\t60999");
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let mut numbers = text.split_whitespace().map(str::parse::<u16>);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(low)), Some(Ok(high))) if (1..=high).contains(&low) => low..=high,
+            _ => 32768..=60999,
+        }
+    }
+
+    /// A setting, sysctl(8).
+    #[must_use]
+    pub fn setting(&self, name: &str, default: i64) -> i64 {
+        self.sysctls.number(name, default)
+    }
+
+    /// Whether `task` may bind to `at`: `EADDRNOTAVAIL` for an address of others, `EACCES`
+    /// for a port of the privileged.
+    pub fn check_bind(&self, task: &Current, at: Endpoint, free: FreeBind) -> Result<(), Errno> {
+        let network = self.links.get();
+        let anywhere = free == FreeBind::Yes
+            || self.setting("net.ipv4.ip_nonlocal_bind", 0) != 0
+            || at.ip.is_unspecified()
+            || at.ip.is_multicast()
+            || network.is_broadcast(at.ip);
+        if !anywhere && !network.may_bind(at.ip) {
+            return Err(EADDRNOTAVAIL);
+        }
+        let first = self.setting("net.ipv4.ip_unprivileged_port_start", 1024);
+        let privileged = at.port != 0 && i64::from(at.port) < first;
+        if privileged && !task.creds.get().has(Capabilities::NET_BIND_SERVICE) {
+            return Err(EACCES);
+        }
+        Ok(())
+    }
+
+    /// Remembers a connection that is over.
+    pub(super) fn linger(&self, connection: Lingering) {
+        let forgotten: Vec<_> = {
+            let mut lingering = self.lingering.lock();
+            lingering.push_back(connection);
+            let mut forgotten = Vec::new();
+            while lingering.len() > MAX_LINGERING
+                || lingering.front().is_some_and(Lingering::is_over)
+            {
+                forgotten.extend(lingering.pop_front());
+            }
+            forgotten
+        };
+        // Ports are given back without the lock.
+        drop(forgotten);
+    }
+
+    /// Forgets what has been over for long enough.
+    pub(super) fn forget_old(&self) {
+        let old = {
+            let mut lingering = self.lingering.lock();
+            let all = std::mem::take(&mut *lingering);
+            let (old, rest): (VecDeque<_>, VecDeque<_>) =
+                all.into_iter().partition(Lingering::is_over);
+            *lingering = rest;
+            old
+        };
+        drop(old);
+    }
+
+    /// What `look` makes of every connection that is remembered.
+    pub(super) fn lingering<R>(&self, look: impl FnMut(&Lingering) -> R) -> Vec<R> {
+        self.forget_old();
+        self.lingering.lock().iter().map(look).collect()
+    }
+}
+
+/// IP_FREEBIND.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreeBind {
+    /// Addresses that are not here may be bound to.
+    Yes,
+    /// They may not.
+    No,
+}

@@ -1,0 +1,135 @@
+//! When memory has run out: the kernel drops what it can read again, and else ends the
+//! process that has most, as Linux does for a cgroup; proc_pid_oom_score_adj(5).
+//!
+//! An allocation that fails marks its thread ([`memfile::take_refusal`]). Who sees the
+//! mark, with no lock held, asks for memory here and does it all again: a page fault, or
+//! a system call that failed for lack of memory.
+//!
+//! [`memfile::take_refusal`]: platform::memfile::take_refusal
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use syscalls::Stop;
+use syscalls::errno::EAGAIN;
+
+use super::{Current, ExitStatus, ThreadGroup};
+use crate::cgroup::MAX;
+use crate::kernel::Kernel;
+use crate::signal::Signal;
+use crate::vfs::SuperBlock;
+
+/// What dropping clean pages must bring for it to be worth another try, bytes. With less,
+/// programs would wait for ever while their own pages come and go.
+const ENOUGH: u64 = 1 << 20;
+
+/// "Never" as an adjustment.
+const NEVER: i32 = -1000;
+
+impl Current {
+    /// If what the thread just did failed because memory has run out, finds some, and
+    /// tells whether it is to be tried again.
+    pub(crate) fn found_memory(&self) -> bool {
+        if !platform::memfile::take_refusal() || self.must_exit() {
+            return false;
+        }
+        let kernel = &self.kernel;
+        let before = kernel.memory.used();
+        kernel.drop_clean_pages();
+        kernel.platform.settle();
+        if kernel.memory.used().saturating_add(ENOUGH) <= before {
+            return true;
+        }
+        let Some(victim) = kernel.choose_victim() else {
+            log::warn!("memory has run out, and there is no process to end");
+            return false;
+        };
+        let gone = || match victim.has_ended() {
+            true => Ok(()),
+            false => Err(Stop::from(EAGAIN)),
+        };
+        // It may be this very process: then the wait ends at once.
+        let ended = self.block_until_killed(&kernel.process_ends, gone).is_ok();
+        kernel.platform.settle();
+        ended
+    }
+}
+
+impl Kernel {
+    /// Drops pages of files that can be read again.
+    pub(crate) fn drop_clean_pages(&self) {
+        for instance in self.mounted_file_systems() {
+            instance.fs.drop_clean_pages();
+        }
+    }
+
+    /// What the first process has mounted, each instance once.
+    pub(crate) fn mounted_file_systems(&self) -> Vec<Arc<SuperBlock>> {
+        let init = self.pids.groups().into_iter().next();
+        let namespace = init
+            .and_then(|group| group.leader())
+            .map(|task| task.fs.with(|fs| fs.mounts.get()));
+        let mounts = namespace.map_or_else(Vec::new, |namespace| namespace.list());
+        let mut instances: Vec<_> = mounts.iter().map(|m| m.super_block.clone()).collect();
+        instances.sort_by_key(|instance| instance.dev);
+        instances.dedup_by_key(|instance| instance.dev);
+        instances
+    }
+
+    /// The process to end, or one that is ending already: it has not given back all of its
+    /// memory yet.
+    fn choose_victim(&self) -> Option<Arc<ThreadGroup>> {
+        let total = i64::try_from(self.memory.limit()).unwrap_or(i64::MAX);
+        let mut worst: Option<(i64, u64, Arc<ThreadGroup>)> = None;
+        for process in self.pids.groups() {
+            if process.has_ended() {
+                continue;
+            }
+            if process.is_ending() {
+                return Some(process);
+            }
+            let mm = process.threads().first().and_then(|task| task.mm.get());
+            let Some(mm) = mm else {
+                continue;
+            };
+            let adjustment = process.worst_case.oom_score_adj.load(Ordering::Relaxed);
+            if adjustment == NEVER {
+                continue;
+            }
+            let resident = mm.usage().rss;
+            let points = i64::try_from(resident).unwrap_or(i64::MAX);
+            let points = points.saturating_add(total / 1000 * i64::from(adjustment));
+            if worst.as_ref().is_none_or(|(most, ..)| points > *most) {
+                worst = Some((points, resident, process));
+            }
+        }
+        let (_, resident, victim) = worst?;
+        self.end_for_memory(&victim, resident);
+        Some(victim)
+    }
+
+    fn end_for_memory(&self, victim: &Arc<ThreadGroup>, resident: u64) {
+        // Another thread may have been quicker.
+        if !victim.kill(ExitStatus::Killed(Signal::KILL)) {
+            return;
+        }
+        let limits = &self.cgroup.limits;
+        limits.oom.fetch_add(1, Ordering::Relaxed);
+        limits.oom_kills.fetch_add(1, Ordering::Relaxed);
+        let name = victim.leader().map(|leader| leader.name.get());
+        let name = name.as_deref().unwrap_or_default();
+        let limit = match limits.memory() {
+            MAX => self.memory.limit(),
+            limit => limit,
+        };
+        log::warn!(
+            "out of memory: killed process {} ({}), {} KiB resident, oom_score_adj {}; the \
+             container's limit is {} KiB",
+            victim.pid,
+            String::from_utf8_lossy(name),
+            resident >> 10,
+            victim.worst_case.oom_score_adj.load(Ordering::Relaxed),
+            limit >> 10,
+        );
+    }
+}

@@ -13,9 +13,11 @@
 //!   such a caller needs.
 //! - [`conform`]: the sentences of the OCI runtime specification, each with a check.
 //! - [`interrupted`]: lifecycles in which something is killed at a random instant.
-//! - [`compare`], [`expected`], [`suite`]: verdicts, known gaps, and the trials cargo sees.
+//! - [`compare`], [`expected`], [`suite`]: verdicts, known gaps, and the trials cargo sees;
+//!   [`again`]: what is done about a busy machine.
 #![forbid(unsafe_code)]
 
+pub mod again;
 pub mod apps;
 pub mod bundle;
 pub mod caller;

@@ -16,7 +16,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use similar::TextDiff;
 
 use crate::roots::{self, Root};
-use crate::workspace;
+use crate::{again, workspace};
 
 /// Longer than any script takes, seconds.
 const GUARD: &str = "120";
@@ -131,8 +131,10 @@ pub fn main(testkit: &'static str) -> ExitCode {
     scenarios.sort_by(|a, b| a.name.cmp(&b.name));
     let trials = scenarios.into_iter().map(Arc::new).map(|scenario| {
         let this = Arc::clone(&scenario);
-        let check = move || this.check(testkit).map_err(Failed::from);
+        let check = move || again::check(&this.name, || this.check(testkit)).map_err(Failed::from);
         Trial::test(scenario.name.clone(), check).with_ignored_flag(!is_root)
     });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    again::report();
+    conclusion.exit_code()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -11,7 +11,7 @@ use crate::case::Case;
 use crate::compare::Scope;
 use crate::run::{self, Job, Outcome, Side};
 use crate::supervise::End;
-use crate::{expected, guest, workspace};
+use crate::{again, expected, guest, workspace};
 
 /// How two outcomes of a row are compared.
 #[derive(Clone, Copy, Debug)]
@@ -22,13 +22,18 @@ pub enum Judge {
     Sections,
 }
 
+/// How often a row is run natively to learn what Linux makes of it.
+const MOST_NATIVE_RUNS: usize = 5;
+
 /// A row, ready to run.
 #[derive(Debug)]
 pub struct Row {
     name: String,
     job: Job,
     judge: Judge,
-    native: OnceLock<Result<Outcome, String>>,
+    /// What it did natively, in each of the runs made so far. One is enough for most; where
+    /// Linux itself leaves something to chance, each of its outcomes is right.
+    natives: Mutex<Vec<Outcome>>,
 }
 
 impl Row {
@@ -39,56 +44,69 @@ impl Row {
             name,
             job,
             judge,
-            native: OnceLock::new(),
+            natives: Mutex::new(Vec::new()),
         }
     }
 
-    fn native(&self) -> Result<&Outcome, String> {
-        self.native
-            .get_or_init(|| run::run(&self.job, &Side::Native))
-            .as_ref()
-            .map_err(Clone::clone)
+    /// The outcome of the native run with this number, which is made if it was not yet.
+    fn native(&self, number: usize) -> Result<Outcome, String> {
+        let mut natives = self.natives.lock().map_err(|e| e.to_string())?;
+        while natives.len() <= number {
+            natives.push(run::run(&self.job, &Side::Native)?);
+        }
+        Ok(natives[number].clone())
     }
 
-    /// Natively twice: only what gives the same result twice says anything about a sandbox.
+    /// Natively until two runs agree: only what Linux does twice says anything about a sandbox.
     fn check_native(&self) -> Result<(), String> {
-        let first = self.native()?;
-        if first.end == End::Hung || !first.leftovers.is_empty() {
-            return Err(format!("{} and {:?}", first.end, first.leftovers));
+        let mut seen = Vec::new();
+        let mut differences = String::new();
+        for number in 0..MOST_NATIVE_RUNS {
+            let got = self.native(number)?;
+            self.check_end(&got)?;
+            let agrees = |before: &Outcome| self.scope().difference(before, &got);
+            let found: Vec<_> = seen.iter().map(agrees).collect();
+            if found.iter().any(Option::is_none) {
+                return Ok(());
+            }
+            differences.extend(found.into_iter().flatten());
+            seen.push(got);
         }
-        if first.end != End::Exit(self.job.exits) {
-            return Err(format!(
-                "{}, not {}, natively\n{}{}",
-                first.end,
-                End::Exit(self.job.exits),
-                String::from_utf8_lossy(&first.stdout),
-                String::from_utf8_lossy(&first.stderr)
-            ));
-        }
-        let again = run::run(&self.job, &Side::Native)?;
-        let scope = match self.judge {
+        Err(format!("not deterministic:\n{differences}"))
+    }
+
+    fn scope(&self) -> Scope {
+        match self.judge {
             Judge::Whole(scope) => scope,
             Judge::Sections => Scope::ALL,
-        };
-        match scope.difference(first, &again) {
-            None => Ok(()),
-            Some(difference) => Err(format!(
-                "not deterministic: a second run differs\n{difference}"
-            )),
         }
+    }
+
+    /// Whether a native run ended as the row says.
+    fn check_end(&self, got: &Outcome) -> Result<(), String> {
+        if got.end == End::Hung || !got.leftovers.is_empty() {
+            return Err(format!("{} and {:?}", got.end, got.leftovers));
+        }
+        if got.end != End::Exit(self.job.exits) {
+            return Err(format!(
+                "{}, not {}, natively\n{}{}",
+                got.end,
+                End::Exit(self.job.exits),
+                String::from_utf8_lossy(&got.stdout),
+                String::from_utf8_lossy(&got.stderr)
+            ));
+        }
+        Ok(())
     }
 
     fn check_sandbox(&self, platform: &str) -> Result<(), String> {
-        let native = self.native()?;
+        let first = self.native(0)?;
         let got = run::run(&self.job, &Side::Sandbox(platform.to_owned()))?;
-        let verdict = match self.judge {
-            Judge::Whole(scope) => verdict(
-                scope.difference(native, &got),
-                expected::cause(&self.name, platform),
-            ),
-            Judge::Sections => guest::verdict(&self.name, platform, native, &got),
+        let mut report = match self.verdict(platform, &first, &got) {
+            Ok(()) => String::new(),
+            Err(_) if self.is_native(platform, &got)? => String::new(),
+            Err(difference) => difference,
         };
-        let mut report = verdict.err().unwrap_or_default();
         for left in &got.leftovers {
             let _ = writeln!(report, "left behind: {left}");
         }
@@ -99,6 +117,26 @@ impl Row {
             let _ = writeln!(report, "log:\n{}", got.log);
         }
         Err(report)
+    }
+
+    /// Whether Linux too does this sometimes.
+    fn is_native(&self, platform: &str, got: &Outcome) -> Result<bool, String> {
+        for number in 1..MOST_NATIVE_RUNS {
+            if self.verdict(platform, &self.native(number)?, got).is_ok() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn verdict(&self, platform: &str, native: &Outcome, got: &Outcome) -> Result<(), String> {
+        match self.judge {
+            Judge::Whole(scope) => verdict(
+                scope.difference(native, got),
+                expected::cause(&self.name, platform),
+            ),
+            Judge::Sections => guest::verdict(&self.name, platform, native, got),
+        }
     }
 }
 
@@ -166,8 +204,9 @@ pub fn main(rows: Vec<Row>, testkit: &str) -> ExitCode {
             let this = Arc::clone(&row);
             let name = format!("{}@{platform}", row.name);
             let known = expected::cause(&row.name, &platform).map_or("", |_| "known gap");
+            let check = format!("{}@{platform}", row.name);
             let trial = Trial::test(name, move || {
-                this.check_sandbox(&platform).map_err(Failed::from)
+                again::check(&check, || this.check_sandbox(&platform)).map_err(Failed::from)
             });
             trials.push(trial.with_kind(known));
         }
@@ -176,5 +215,7 @@ pub fn main(rows: Vec<Row>, testkit: &str) -> ExitCode {
         .into_iter()
         .map(|trial| trial.with_ignored_flag(!root))
         .collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    again::report();
+    conclusion.exit_code()
 }

@@ -275,8 +275,12 @@ except PermissionError as x: print(x)
 t = time.monotonic(); select.select([], [], [], 0.1); e.poll(0.1); p = select.poll(); p.poll(100); d = time.monotonic() - t; print(0.3 <= d < 5)
 "#),
     Case::python("python/pty", r#"
-import pty, os, termios, struct, fcntl, select, signal, time
-m, s = pty.openpty(); print(os.isatty(m), os.isatty(s), os.ttyname(s).startswith('/dev/pts/')); os.write(m, b'line\n'); print(os.read(s, 100), os.read(m, 100)); os.write(s, b'out\n'); print(os.read(m, 100))
+import pty, os, termios, struct, fcntl, select, signal
+def line(fd): # a terminal may give what was written in pieces
+    said = b''
+    while not said.endswith(b'\n'): said += os.read(fd, 100)
+    return said
+m, s = pty.openpty(); print(os.isatty(m), os.isatty(s), os.ttyname(s).startswith('/dev/pts/')); os.write(m, b'line\n'); print(line(s), line(m)); os.write(s, b'out\n'); print(line(m))
 a = termios.tcgetattr(s); a[3] &= ~(termios.ECHO | termios.ICANON); termios.tcsetattr(s, termios.TCSANOW, a); os.write(m, b'raw'); print(os.read(s, 100), select.select([m], [], [], 0)[0])
 fcntl.ioctl(s, termios.TIOCSWINSZ, struct.pack('HHHH', 11, 22, 0, 0)); print(os.get_terminal_size(m))
 def drain(fd):
@@ -291,14 +295,14 @@ if pid == 0: os.execvp('sh', ['sh', '-c', 'tty >/dev/null && echo tty; stty size
 os.write(fd, b'typed\n'); print(drain(fd), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 pid, fd = pty.fork()
 if pid == 0: os.execvp('sh', ['sh', '-c', 'trap "echo caught; exit 3" INT; echo ready; while :; do sleep 0.05; done'])
-while b'ready' not in os.read(fd, 100): pass
+line(fd)
 os.write(fd, b'\x03'); print(drain(fd), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 pid, fd = pty.fork()
 if pid == 0: os.execvp('cat', ['cat'])
 os.write(fd, b'abc\x7fd\n\x04'); print(drain(fd), os.waitpid(pid, 0)[1])
 pid, fd = pty.fork()
-if pid == 0: signal.pause()
-time.sleep(.1); os.close(fd); print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+if pid == 0: os.write(1, b'here'); signal.pause()
+os.read(fd, 100); os.close(fd); print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#),
     Case::python("python/fork-wait", r#"
 import os, sys, time, signal, resource

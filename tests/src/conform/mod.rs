@@ -22,6 +22,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use bench::{Bench, Outcome};
 
+use crate::again;
+
 /// One sentence.
 #[derive(Clone, Copy)]
 struct Row {
@@ -89,14 +91,14 @@ pub fn main() -> ExitCode {
                     check
                 }
             };
-            let run = move || {
-                let bench = Bench::new(&format!("{subject}-{number}"))?;
-                check(&bench).map_err(Failed::from)
-            };
+            let once = move || check(&Bench::new(&format!("{subject}-{number}"))?);
+            let shown = name.clone();
+            let run = move || again::check(&shown, once).map_err(Failed::from);
             trials.push(Trial::test(name, run).with_ignored_flag(!is_root));
         }
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
+    again::report();
     if !arguments.list {
         println!(
             "OCI runtime specification: {holds} sentences hold, {} are treated otherwise:",

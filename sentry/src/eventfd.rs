@@ -45,6 +45,10 @@ impl EventFd {
 }
 
 impl FileOps for EventFd {
+    fn is_the_same_anywhere(&self) -> bool {
+        true
+    }
+
     fn read(&self, _: &File, dst: &mut Sink<'_>, _: u64) -> Result<usize, Errno> {
         if dst.remaining() < 8 {
             return Err(EINVAL);

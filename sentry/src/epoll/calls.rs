@@ -84,9 +84,10 @@ impl Run<Current> for call::EpollCreate1 {
 
 impl Run<Current> for call::EpollCtl {
     fn run(self, task: &mut Current) -> SysResult {
+        // Read whatever the operation, unless it is one that has no event.
         let event = match self.op {
-            ADD | MOD => task.mem().read(self.event)?,
-            _ => EpollEvent { events: 0, data: 0 },
+            DEL => EpollEvent { events: 0, data: 0 },
+            _ => task.mem().read(self.event)?,
         };
         let fds = task.fds.get();
         let epfile = fds.get(self.epfd)?;

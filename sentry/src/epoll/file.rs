@@ -21,6 +21,10 @@ impl EpollFile {
 }
 
 impl FileOps for EpollFile {
+    fn is_the_same_anywhere(&self) -> bool {
+        true
+    }
+
     fn poll(&self) -> Ready {
         if self.0.is_ready() {
             Ready::READABLE

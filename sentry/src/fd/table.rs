@@ -225,6 +225,17 @@ impl FdTable {
         self.inner.lock().places.len()
     }
 
+    /// Descriptors that Linux's table of this size would have room for: it starts with 64
+    /// and grows by powers of two from 256 on. select(2) shows it.
+    pub fn room(&self) -> usize {
+        const FIRST: usize = 64;
+        const GROWN: usize = 256;
+        match self.size() {
+            0..=FIRST => FIRST,
+            size => size.next_power_of_two().max(GROWN),
+        }
+    }
+
     /// FD_CLOEXEC for all that `which` picks.
     pub fn mark_close_on_exec(&self, which: impl Fn(Fd) -> bool) {
         let mut inner = self.inner.lock();

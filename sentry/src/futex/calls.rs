@@ -93,11 +93,7 @@ impl WordOp {
             compare: (raw >> 24) & 0xf,
             with: signed(raw & 0xfff),
         };
-        if this.op > 4 || this.compare > 5 {
-            Err(ENOSYS)
-        } else {
-            Ok(this)
-        }
+        if this.op > 4 { Err(ENOSYS) } else { Ok(this) }
     }
 
     fn apply(self, old: u32) -> u32 {
@@ -110,16 +106,18 @@ impl WordOp {
         }
     }
 
-    fn holds(self, old: u32) -> bool {
+    /// `ENOSYS` for no comparison, by when the word has changed.
+    fn holds(self, old: u32) -> Result<bool, Errno> {
         let old = i32::from_ne_bytes(old.to_ne_bytes());
-        match self.compare {
+        Ok(match self.compare {
             0 => old == self.with,
             1 => old != self.with,
             2 => old < self.with,
             3 => old <= self.with,
             4 => old > self.with,
-            _ => old >= self.with,
-        }
+            5 => old >= self.with,
+            _ => return Err(ENOSYS),
+        })
     }
 }
 
@@ -178,7 +176,7 @@ fn wake_op(task: &Current, c: &call::Futex, sharing: Sharing) -> SysResult {
             let update = |old| Some(op.apply(old));
             word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, update)
         })?;
-        Ok(old.is_ok_and(|old| op.holds(old)))
+        old.map_or(Ok(false), |old| op.holds(old))
     };
     let counts = (wake_count(c.val), wake_count(second_count(c)?));
     let woken = task
@@ -206,7 +204,7 @@ impl Run<Current> for call::Futex {
         let realtime = self.op & CLOCK_REALTIME_FLAG != 0;
         let command = self.op & !(PRIVATE | CLOCK_REALTIME_FLAG);
         let addr = self.uaddr.addr();
-        if realtime && !matches!(command, WAIT | WAIT_BITSET | LOCK_PI2) {
+        if realtime && !matches!(command, WAIT_BITSET | LOCK_PI2) {
             return Err(ENOSYS.into());
         }
         match command {

@@ -2,6 +2,7 @@
 //!
 //! Differs from Linux: the owner's priority is not raised while others wait.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use syscalls::errno::{EAGAIN, EDEADLK, EPERM, ESRCH, ETIMEDOUT};
@@ -9,7 +10,7 @@ use syscalls::{Stop, SysResult, UserAddr};
 
 use super::wait;
 use crate::mm::Sharing;
-use crate::task::Current;
+use crate::task::{Current, Task};
 use crate::wait::Deadline;
 
 const WAITERS: u32 = 0x8000_0000;
@@ -27,12 +28,18 @@ fn take(word: &AtomicU32, tid: u32) -> Result<(), u32> {
         .map(|_| ())
 }
 
+/// Who has the lock, if such a thread is there.
+fn owner(task: &Current, word: u32) -> Option<Arc<Task>> {
+    task.find_task(i32::try_from(word & TID).unwrap_or(0))
+}
+
 /// FUTEX_TRYLOCK_PI.
 pub(super) fn try_lock(task: &Current, addr: UserAddr) -> SysResult {
     let tid = own_tid(task);
     match task.mem().with_u32(addr, |word| take(word, tid))? {
         Ok(()) => Ok(0),
         Err(now) if now & TID == tid => Err(EDEADLK.into()),
+        Err(now) if owner(task, now).is_none() => Err(ESRCH.into()),
         Err(_) => Err(EAGAIN.into()),
     }
 }
@@ -51,8 +58,7 @@ pub(super) fn lock(
             Err(now) if now & TID == tid => return Err(EDEADLK.into()),
             Err(now) => now,
         };
-        let owner = i32::try_from(now & TID).unwrap_or(0);
-        if task.find_task(owner).is_none() {
+        if owner(task, now).is_none() {
             return Err(ESRCH.into());
         }
         let marked = now | WAITERS;

@@ -22,6 +22,10 @@ const SHOWN: WatchMask = WatchMask::ALL_EVENTS
 pub(super) struct InotifyFile(pub(super) Arc<Instance>);
 
 impl FileOps for InotifyFile {
+    fn is_the_same_anywhere(&self) -> bool {
+        true
+    }
+
     fn read(&self, _: &File, dst: &mut Sink<'_>, _: u64) -> Result<usize, Errno> {
         let mut done = 0;
         loop {

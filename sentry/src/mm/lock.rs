@@ -93,7 +93,8 @@ impl Mm {
 /// The pages that hold `start..start + len`; `None` if there are none.
 fn rounded_out(start: UserAddr, len: u64) -> Result<Option<(u64, u64)>, Errno> {
     let low = start.page_floor().get();
-    let len = page_up(len.checked_add(start.page_offset()).ok_or(ENOMEM)?).ok_or(ENOMEM)?;
+    // A length that goes round is a short one, here as there.
+    let len = page_up(len.wrapping_add(start.page_offset())).unwrap_or(0);
     let end = low.checked_add(len).ok_or(syscalls::errno::EINVAL)?;
     Ok((low < end).then_some((low, end)))
 }

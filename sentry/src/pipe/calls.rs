@@ -16,13 +16,13 @@ fn pipe(task: &Current, to: UserPtr<[Fd; 2]>, flags: PipeFlags) -> Result<u64, E
     let pipe = Arc::new(Pipe::default());
     let place = AnonKind::Pipe.place(task);
     place.inode().attachments().put(pipe.clone());
-    let open = |end, access| {
+    let open = |end, mode| {
         let ops = Box::new(PipeEnd::new(pipe.clone(), end));
-        File::new(place.clone(), ops, status | access)
+        File::new(place.clone(), ops, mode)
     };
     let (reader, writer) = (
-        open(End::Read, OpenMode::empty()),
-        open(End::Write, OpenMode::WRITE_ONLY),
+        open(End::Read, status - OpenMode::DIRECT),
+        open(End::Write, status | OpenMode::WRITE_ONLY),
     );
     let (r, w) = (task.reserve_fd()?, task.reserve_fd()?);
     task.mem().write(to, &[r.fd(), w.fd()])?;

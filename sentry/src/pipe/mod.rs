@@ -191,13 +191,13 @@ impl Pipe {
     /// `EAGAIN` without room, `EPIPE` without readers.
     fn write(&self, src: &mut Source<'_>, framing: Framing) -> Result<usize, Errno> {
         let want = src.remaining();
+        if want == 0 {
+            return Ok(0);
+        }
         let count = {
             let mut state = self.state.lock();
             if state.readers == 0 {
                 return Err(EPIPE);
-            }
-            if want == 0 {
-                return Ok(0);
             }
             let room = state.capacity.saturating_sub(state.ring.len());
             let mixed = framing == Framing::Stream && !state.packets.is_empty();

@@ -11,8 +11,7 @@ use crate::task::Current;
 use crate::wait::{Deadline, Ready};
 
 fn poll(task: &Current, fds: UserPtr<PollFd>, count: u32, deadline: Option<Deadline>) -> SysResult {
-    let count = usize::try_from(count).map_err(|_| syscalls::errno::EINVAL)?;
-    check_count(count)?;
+    let count = check_count(task, count)?;
     let mut entries = task.mem().read_slice(fds, count)?;
     let watch =
         |e: &PollFd| Watched::new(task, Fd(e.fd), Ready::from_bits_truncate(e.events.into()));

@@ -82,6 +82,9 @@ fn wait(task: &Current, watched: &mut [Watched], deadline: Option<Deadline>) -> 
 }
 
 /// `EINVAL` for more files than RLIMIT_NOFILE allows.
-fn check_count(count: usize) -> Result<(), Errno> {
-    if count > 1 << 20 { Err(EINVAL) } else { Ok(()) }
+fn check_count(task: &Current, count: u32) -> Result<usize, Errno> {
+    if u64::from(count) > task.open_files_limit() {
+        return Err(EINVAL);
+    }
+    usize::try_from(count).map_err(|_| EINVAL)
 }

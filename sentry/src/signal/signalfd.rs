@@ -75,6 +75,10 @@ fn record(info: &Siginfo) -> SignalfdSiginfo {
 }
 
 impl FileOps for SignalFd {
+    fn is_the_same_anywhere(&self) -> bool {
+        true
+    }
+
     fn read(&self, _: &File, dst: &mut Sink<'_>, _: u64) -> Result<usize, Errno> {
         let size = size_of::<SignalfdSiginfo>();
         if dst.remaining() < size {

@@ -2,7 +2,7 @@
 
 use platform::host::random;
 use syscalls::abi::fs::RandomFlags;
-use syscalls::errno::EINVAL;
+use syscalls::errno::{EFAULT, EINVAL};
 use syscalls::{Run, SysResult, UserAddr, call};
 
 use crate::task::Current;
@@ -26,13 +26,13 @@ impl Run<Current> for call::Getrandom {
             };
             random::fill(bytes)?;
             let at: UserAddr = self.buf.addr().add(done as u64)?;
-            match task.mem().write_bytes(at, bytes) {
-                Ok(()) => done += len,
-                Err(error) if done == 0 => return Err(error.into()),
-                Err(_) => break,
+            let written = task.mem().write_partial(at, bytes);
+            done += written;
+            if done == 0 {
+                return Err(EFAULT.into());
             }
             // As Linux: large requests can be interrupted.
-            if task.has_work() {
+            if written < len || task.has_work() {
                 break;
             }
         }

@@ -45,6 +45,10 @@ impl Run<Current> for call::Syslog {
             CLOSE | OPEN | CLEAR | CONSOLE_OFF | CONSOLE_ON | SIZE_UNREAD => Ok(0),
             CONSOLE_LEVEL if (1..=8).contains(&self.len) => Ok(0),
             // Everything has been read: there is never anything new.
+            READ | READ_ALL | READ_CLEAR if self.bufp.is_null() || self.len < 0 => {
+                Err(EINVAL.into())
+            }
+            READ | READ_ALL | READ_CLEAR if self.len == 0 => Ok(0),
             READ => task.sleep(None).map(|()| 0),
             READ_ALL | READ_CLEAR => {
                 let len = usize::try_from(self.len).map_err(|_| EINVAL)?;

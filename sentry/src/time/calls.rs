@@ -38,8 +38,9 @@ impl Run<Current> for call::ClockGetres {
     fn run(self, task: &mut Current) -> SysResult {
         use syscalls::abi::time::{CLOCK_MONOTONIC_COARSE, CLOCK_REALTIME_COARSE};
         Clock::new(task, self.clockid)?;
-        // The coarse clocks of Linux tick with the scheduler, 250 times a second.
-        let coarse = matches!(self.clockid, CLOCK_REALTIME_COARSE | CLOCK_MONOTONIC_COARSE);
+        // The coarse clocks of Linux, and two of a process's, tick with the scheduler, 250 times a second.
+        let coarse = matches!(self.clockid, CLOCK_REALTIME_COARSE | CLOCK_MONOTONIC_COARSE)
+            || super::clock::counts_ticks(self.clockid);
         if let Some(at) = self.res.non_null() {
             task.mem().write(
                 at,
@@ -134,6 +135,36 @@ impl Run<Current> for call::ClockNanosleep {
             Err(Stop::Restart(_)) => Err(Stop::Restart(Restart::NoHand)),
             Err(stop) => Err(stop),
         }
+    }
+}
+
+/// What is no time is told first; who might set the clock is found nowhere inside.
+fn set_clock(valid: bool) -> SysResult {
+    Err(if valid { EPERM } else { EINVAL }.into())
+}
+
+impl Run<Current> for call::ClockSettime {
+    fn run(self, task: &mut Current) -> SysResult {
+        let settable = self.clockid == CLOCK_REALTIME || self.clockid < 0;
+        if !settable || Clock::new(task, self.clockid).is_err() {
+            return Err(EINVAL.into());
+        }
+        let time = task.mem().read(self.tp)?;
+        set_clock(duration(time).is_ok())
+    }
+}
+
+impl Run<Current> for call::Settimeofday {
+    fn run(self, task: &mut Current) -> SysResult {
+        let time = match self.tv.non_null() {
+            Some(at) => Some(task.mem().read(at)?),
+            None => None,
+        };
+        if let Some(at) = self.tz.non_null() {
+            task.mem().read(at)?;
+        }
+        let valid = |time: Timeval| time.sec >= 0 && (0..1_000_000).contains(&time.usec);
+        set_clock(time.is_none_or(valid))
     }
 }
 

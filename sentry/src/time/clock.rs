@@ -15,10 +15,14 @@ use crate::task::{Current, Pid, Task, ThreadGroup};
 /// A clock that a guest named.
 #[derive(Clone)]
 pub(super) enum Clock {
-    /// CLOCK_REALTIME and what follows it (COARSE, ALARM, TAI).
+    /// CLOCK_REALTIME and what follows it (ALARM, TAI).
     Realtime,
-    /// CLOCK_MONOTONIC and what follows it (RAW, COARSE, BOOTTIME).
+    /// CLOCK_MONOTONIC and what follows it (BOOTTIME).
     Monotonic,
+    /// CLOCK_REALTIME_COARSE: to be read only.
+    ReadRealtime,
+    /// CLOCK_MONOTONIC_RAW, CLOCK_MONOTONIC_COARSE: to be read only.
+    ReadMonotonic,
     /// Processor time of a process.
     Process(Arc<ThreadGroup>),
     /// Processor time of a thread.
@@ -31,19 +35,22 @@ const WHICH: i32 = 3;
 /// All processor time; 0 and 1 are profiling and virtual time.
 const SCHED: i32 = 2;
 
+/// The clocks of a process or thread that count user time alone, or user and system time:
+/// Linux counts ticks for them.
+pub(super) fn counts_ticks(id: i32) -> bool {
+    id < 0 && id & WHICH < SCHED
+}
+
 impl Clock {
     /// `EINVAL` for a clock that does not exist.
     pub(super) fn new(task: &Current, id: i32) -> Result<Self, Errno> {
         Ok(match id {
-            abi::CLOCK_REALTIME
-            | abi::CLOCK_REALTIME_COARSE
-            | abi::CLOCK_REALTIME_ALARM
-            | abi::CLOCK_TAI => Clock::Realtime,
-            abi::CLOCK_MONOTONIC
-            | abi::CLOCK_MONOTONIC_RAW
-            | abi::CLOCK_MONOTONIC_COARSE
-            | abi::CLOCK_BOOTTIME
-            | abi::CLOCK_BOOTTIME_ALARM => Clock::Monotonic,
+            abi::CLOCK_REALTIME | abi::CLOCK_REALTIME_ALARM | abi::CLOCK_TAI => Clock::Realtime,
+            abi::CLOCK_MONOTONIC | abi::CLOCK_BOOTTIME | abi::CLOCK_BOOTTIME_ALARM => {
+                Clock::Monotonic
+            }
+            abi::CLOCK_REALTIME_COARSE => Clock::ReadRealtime,
+            abi::CLOCK_MONOTONIC_RAW | abi::CLOCK_MONOTONIC_COARSE => Clock::ReadMonotonic,
             abi::CLOCK_PROCESS_CPUTIME_ID => Clock::Process(task.group.clone()),
             abi::CLOCK_THREAD_CPUTIME_ID => Clock::Thread(task.task().clone()),
             id if id < 0 && id & WHICH <= SCHED => Self::of_other(task, id)?,
@@ -73,8 +80,8 @@ impl Clock {
     /// Time of the clock, nanoseconds.
     pub(super) fn now(&self) -> i128 {
         match self {
-            Clock::Realtime => now_realtime(),
-            Clock::Monotonic => now_monotonic().into(),
+            Clock::Realtime | Clock::ReadRealtime => now_realtime(),
+            Clock::Monotonic | Clock::ReadMonotonic => now_monotonic().into(),
             Clock::Process(group) => account::process(group).1.into(),
             Clock::Thread(task) => account::thread(task).into(),
         }
@@ -100,9 +107,16 @@ impl Clock {
     /// `EOPNOTSUPP` for clocks that nobody can sleep on.
     pub(super) fn check_sleep(&self) -> Result<(), Errno> {
         if matches!(self, Clock::Thread(_)) {
-            Err(EOPNOTSUPP)
-        } else {
-            Ok(())
+            return Err(EOPNOTSUPP);
+        }
+        self.check_timer()
+    }
+
+    /// `EOPNOTSUPP` for clocks that have no timers.
+    pub(super) fn check_timer(&self) -> Result<(), Errno> {
+        match self {
+            Clock::ReadRealtime | Clock::ReadMonotonic => Err(EOPNOTSUPP),
+            Clock::Realtime | Clock::Monotonic | Clock::Process(_) | Clock::Thread(_) => Ok(()),
         }
     }
 }

@@ -168,6 +168,7 @@ pub(crate) fn set(
 impl Run<Current> for call::TimerCreate {
     fn run(self, task: &mut Current) -> SysResult {
         let clock = Clock::new(task, self.clockid)?;
+        clock.check_timer()?;
         let given = match self.sevp.non_null() {
             Some(at) => Some(task.mem().read(at)?),
             None => None,

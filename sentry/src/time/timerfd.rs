@@ -46,6 +46,10 @@ impl Drop for TimerFd {
 }
 
 impl FileOps for TimerFd {
+    fn is_the_same_anywhere(&self) -> bool {
+        true
+    }
+
     fn read(&self, _: &File, dst: &mut Sink<'_>, _: u64) -> Result<usize, Errno> {
         if dst.remaining() < 8 {
             return Err(EINVAL);

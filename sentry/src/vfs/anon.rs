@@ -94,8 +94,7 @@ impl AnonKind {
         match self {
             AnonKind::Pipe => FileKind::Fifo,
             AnonKind::Socket => FileKind::Socket,
-            // Linux gives these no type at all; regular is what stat's users cope with.
-            AnonKind::Inode(_) => FileKind::Regular,
+            AnonKind::Inode(_) => FileKind::Untyped,
         }
     }
 

@@ -20,6 +20,8 @@ pub enum FileKind {
     Symlink = 0o120_000,
     /// Socket.
     Socket = 0o140_000,
+    /// None: what an eventfd, an epoll and their like show.
+    Untyped = 0,
 }
 
 impl FileKind {

@@ -87,6 +87,9 @@ impl Current {
             if slash {
                 return Err(ENOENT);
             }
+            if !dir.mount.is_writable() {
+                return Err(EROFS);
+            }
             if !Arc::ptr_eq(&old.mount, &dir.mount) {
                 return Err(EXDEV);
             }

@@ -150,7 +150,8 @@ pub trait FileOps: Send + Sync + 'static {
         Err(ESPIPE)
     }
 
-    /// True if no position differs from another: seeking succeeds, and leads to 0.
+    /// True if no position differs from another: seeking succeeds, and leads to 0, even
+    /// where there are no positions otherwise (eventfds and their like).
     fn is_the_same_anywhere(&self) -> bool {
         false
     }

@@ -387,7 +387,7 @@ impl Current {
         match inode.kind() {
             FileKind::Fifo => Ok(Box::new(crate::pipe::open_fifo(self, inode, mode)?)),
             FileKind::CharDevice | FileKind::BlockDevice => Ok(device::open(self, location, mode)?),
-            FileKind::Socket => Err(ENXIO.into()),
+            FileKind::Socket | FileKind::Untyped => Err(ENXIO.into()),
             FileKind::Symlink => Err(ELOOP.into()),
             FileKind::Regular | FileKind::Directory => Ok(inode.clone().open(self, mode)?),
         }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use syscalls::abi::fs::RwFlags;
+use syscalls::abi::sched::RLIM_INFINITY;
 use syscalls::errno::{EAGAIN, EBADF, EFBIG, EINVAL, EOPNOTSUPP, EPIPE, ESPIPE, ETIMEDOUT};
 use syscalls::{Errno, Stop, SysResult};
 
@@ -149,7 +150,9 @@ impl Current {
         };
         match end {
             Err(Stop::Errno(EPIPE)) => self.raise(Signal::PIPE),
-            Err(Stop::Errno(EFBIG)) if limit.is_some() && total == 0 => self.raise(Signal::XFSZ),
+            Err(Stop::Errno(EFBIG)) if total == 0 && limit.is_some_and(|l| l < RLIM_INFINITY) => {
+                self.raise(Signal::XFSZ);
+            }
             _ => {}
         }
         if total == 0 {

@@ -1,7 +1,7 @@
 //! Extended attributes: who may see and change which, xattr(7).
 
 use syscalls::Errno;
-use syscalls::errno::{ENODATA, EOPNOTSUPP, EPERM};
+use syscalls::errno::{EINVAL, ENODATA, EOPNOTSUPP, EPERM};
 
 use super::access::{Access, acts_as_owner, permit};
 use super::{FileKind, InodeRef, Mode};
@@ -13,6 +13,9 @@ pub(super) enum Use {
     Read,
     Change,
 }
+
+/// What there is in the name space of the system: access control lists.
+const SYSTEM: [&[u8]; 2] = [b"system.posix_acl_access", b"system.posix_acl_default"];
 
 /// The rules of the name spaces; `EOPNOTSUPP` for a name outside them.
 pub(super) fn check(
@@ -39,14 +42,19 @@ pub(super) fn check(
         };
     }
     if name.starts_with(b"system.") {
+        if !SYSTEM.contains(&name) {
+            return Err(EOPNOTSUPP);
+        }
         return match what {
             Use::Read => Ok(()),
             Use::Change if acts_as_owner(creds, inode.owner()?.uid) => Ok(()),
             Use::Change => Err(EPERM),
         };
     }
-    if !name.starts_with(b"user.") {
-        return Err(EOPNOTSUPP);
+    match name.strip_prefix(b"user.") {
+        None => return Err(EOPNOTSUPP),
+        Some([]) => return Err(EINVAL),
+        Some(_) => {}
     }
     let owner = inode.owner()?;
     match inode.kind() {

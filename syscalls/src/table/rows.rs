@@ -192,6 +192,7 @@ table! {
     served: Setrlimit = 160 "setrlimit" { resource: u32 [named(sched::RESOURCES)], rlim: UserPtr<Rlimit> [value] };
     served: Chroot = 161 "chroot" { path: UserCStr };
     served: Sync = 162 "sync" { };
+    partial "the clock is the host's: EPERM": Settimeofday = 164 "settimeofday" { tv: UserPtr<Timeval> [value], tz: UserPtr<Timezone> };
     served: Mount = 165 "mount" { source: UserCStr, target: UserCStr, filesystemtype: UserCStr, mountflags: MountFlags, data: UserCStr };
     served: Umount2 = 166 "umount2" { target: UserCStr, flags: UmountFlags };
     served: Sethostname = 170 "sethostname" { name: UserPtr<u8> [data(len)], len: i32 };
@@ -232,6 +233,7 @@ table! {
     served: TimerGettime = 224 "timer_gettime" { timerid: i32, curr_value: UserPtr<Itimerspec> [filled] };
     served: TimerGetoverrun = 225 "timer_getoverrun" { timerid: i32 };
     served: TimerDelete = 226 "timer_delete" { timerid: i32 };
+    partial "the clock is the host's: EPERM": ClockSettime = 227 "clock_settime" { clockid: i32 [named(time::CLOCKS)], tp: UserPtr<Timespec> [value] };
     served: ClockGettime = 228 "clock_gettime" { clockid: i32 [named(time::CLOCKS)], tp: UserPtr<Timespec> [filled] };
     served: ClockGetres = 229 "clock_getres" { clockid: i32 [named(time::CLOCKS)], res: UserPtr<Timespec> [filled] };
     served: ClockNanosleep = 230 "clock_nanosleep" { clockid: i32 [named(time::CLOCKS)], flags: TimerFlags, request: UserPtr<Timespec> [value], remain: UserPtr<Timespec> [interrupted] };
@@ -360,7 +362,6 @@ table! {
     // The machine's own administration: the answer to a caller without the capability.
     refused: 153 "vhangup" => EPERM;
     refused: 163 "acct" => EPERM;
-    refused: 164 "settimeofday" => EPERM;
     refused: 167 "swapon" => EPERM;
     refused: 168 "swapoff" => EPERM;
     refused: 169 "reboot" => EPERM;
@@ -368,7 +369,6 @@ table! {
     refused: 173 "ioperm" => EPERM;
     refused: 175 "init_module" => EPERM;
     refused: 176 "delete_module" => EPERM;
-    refused: 227 "clock_settime" => EPERM;
     refused: 246 "kexec_load" => EPERM;
     refused: 298 "perf_event_open" => EPERM;
     refused: 304 "open_by_handle_at" => EPERM;

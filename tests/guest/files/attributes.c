@@ -66,3 +66,12 @@ TEST(permissions) {
   SHOW(removexattr("f", "user.a"));
   SHOW(getxattr("f", "trusted.a", b, 8));
 }
+
+TEST(names_and_modes) {
+  put("f", "");
+  SHOW(setxattr("f", "user.", "x", 1, 0));
+  SHOW(setxattr("f", "system.x", "x", 1, 0));
+  SHOW(setxattr("f", "user.a", "x", 1, XATTR_CREATE | XATTR_REPLACE));
+  SHOW(setxattr("f", "user.a", "x", 1, 0));
+  SHOW(setxattr("f", "user.a", "x", 1, XATTR_CREATE | XATTR_REPLACE));
+}

@@ -303,6 +303,9 @@ impl Run<Current> for call::Setgroups {
             return Err(EINVAL.into());
         }
         let mut groups = task.mem().read_slice(self.list, size)?;
+        if groups.contains(&KEEP) {
+            return Err(EINVAL.into());
+        }
         groups.sort_unstable();
         let mut new = Credentials::clone(&old);
         new.groups = groups;

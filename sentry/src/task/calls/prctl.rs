@@ -179,6 +179,7 @@ impl Current {
             abi::PR_SET_TIMING if arg2 == 0 => Ok(0),
             abi::PR_GET_TSC => self.put_int(arg2, PR_TSC_ENABLE),
             abi::PR_SET_TSC if arg2 == 1 => Ok(0),
+            abi::PR_TASK_PERF_EVENTS_DISABLE | abi::PR_TASK_PERF_EVENTS_ENABLE => Ok(0),
             abi::PR_MCE_KILL_GET => {
                 unused(&[arg2, arg3, arg4, arg5])?;
                 Ok(PR_MCE_KILL_DEFAULT)

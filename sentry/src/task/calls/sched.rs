@@ -172,6 +172,10 @@ impl Run<Current> for call::SchedSetattr {
         if attr.flags & !(RESET_ON_FORK | KEEP_POLICY | KEEP_PARAMS) != 0 {
             return Err(EINVAL.into());
         }
+        let times = [attr.runtime, attr.deadline];
+        if attr.policy.cast_signed() == SCHED_DEADLINE && times.contains(&0) {
+            return Err(EINVAL.into());
+        }
         let of = find(task, self.pid)?;
         let old = of.settings();
         let mut policy = if attr.flags & KEEP_POLICY != 0 {

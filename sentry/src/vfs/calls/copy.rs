@@ -104,9 +104,14 @@ impl Run<Current> for call::CopyFileRange {
             return Err(EXDEV.into());
         }
         let (at_in, at_out) = (start(&from, given_in)?, start(&to, given_out)?);
-        let count = self.len.min(RW_MAX);
-        let end = |at: u64| at.checked_add(count as u64).ok_or(EOVERFLOW);
-        let overlap = at_in < end(at_out)? && at_out < end(at_in)?;
+        let end = |at: u64, count: usize| at.checked_add(count as u64).ok_or(EOVERFLOW);
+        end(at_in.max(at_out), self.len)?;
+        let there = from.inode().attr()?.size.saturating_sub(at_in);
+        let count = self
+            .len
+            .min(RW_MAX)
+            .min(usize::try_from(there).unwrap_or(RW_MAX));
+        let overlap = at_in < end(at_out, count)? && at_out < end(at_in, count)?;
         if overlap && Arc::ptr_eq(from.inode(), to.inode()) {
             return Err(EINVAL.into());
         }

@@ -97,8 +97,16 @@ fn mount(task: &Current, call: &call::Mount) -> Result<(), Errno> {
         at.mount.set_flags(new);
         Ok(())
     } else if flags.contains(MountCall::BIND) {
+        if source.is_empty() {
+            return Err(EINVAL);
+        }
         namespace(task).bind(&from()?, &at, depth)
     } else if flags.intersects(propagation) {
+        // One kind; and MS_SILENT says nothing.
+        let rest = flags - (MountCall::REC | MountCall::SILENT);
+        if (rest & propagation) != rest || rest.bits().count_ones() != 1 {
+            return Err(EINVAL);
+        }
         // Nothing propagates: every mount is private, whatever is said.
         check_mounted(&at)
     } else if flags.contains(MountCall::MOVE) {

@@ -28,7 +28,7 @@ fn mknod(task: &Current, dirfd: Fd, path: UserCStr, mode: u32, dev: u32) -> SysR
         (_, Some(FileKind::Socket)) => NewNode::Socket,
         (_, Some(kind @ (FileKind::CharDevice | FileKind::BlockDevice))) => device(kind),
         (_, Some(FileKind::Directory)) => return Err(EPERM.into()),
-        (_, Some(FileKind::Symlink) | None) => return Err(EINVAL.into()),
+        (_, Some(FileKind::Symlink | FileKind::Untyped) | None) => return Err(EINVAL.into()),
     };
     let path = task.read_path(path)?;
     task.make_node(dirfd, &path, node, Mode::from_raw(mode))?;

@@ -9,12 +9,12 @@ use crate::vfs::{File, SeekFrom};
 
 /// The position after the seek.
 fn seek(file: &File, offset: i64, whence: u32) -> Result<u64, Errno> {
-    if !file.ops.seekable() {
-        return Err(if whence <= SEEK_HOLE { ESPIPE } else { EINVAL });
-    }
     if file.ops.is_the_same_anywhere() && whence <= SEEK_HOLE {
         *file.offset.lock() = 0;
         return Ok(0);
+    }
+    if !file.ops.seekable() {
+        return Err(if whence <= SEEK_HOLE { ESPIPE } else { EINVAL });
     }
     if file.ops.outside_position().is_some() {
         let at = target(file, file.position()?, offset, whence)?;

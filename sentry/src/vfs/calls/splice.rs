@@ -71,6 +71,9 @@ impl Run<Current> for call::Splice {
         {
             return Err(EINVAL.into());
         }
+        if from.location.dentry.is_dir() {
+            return Err(EINVAL.into());
+        }
         let (at_in, at_out) = (at(task, &from, self.off_in)?, at(task, &to, self.off_out)?);
         if pipe_out.is_none() && to.mode().contains(OpenMode::APPEND) {
             return Err(EINVAL.into());

@@ -1,7 +1,7 @@
 //! getxattr(2), setxattr(2), listxattr(2), removexattr(2).
 
 use syscalls::abi::fs::{XATTR_LIST_MAX, XATTR_NAME_MAX, XATTR_SIZE_MAX, XattrFlags};
-use syscalls::errno::{E2BIG, EINVAL, ERANGE, EROFS};
+use syscalls::errno::{E2BIG, EEXIST, ERANGE, EROFS};
 use syscalls::{Errno, Fd, Run, SysResult, Unchecked, UserCStr, UserPtr, call};
 
 use crate::task::Current;
@@ -68,14 +68,18 @@ fn set(
     let mut bytes = vec![0; value.1];
     task.mem().read_bytes(value.0.addr(), &mut bytes)?;
     let at = target.locate(task)?;
+    may_change(task, &at, &name)?;
     let both = XattrFlags::CREATE | XattrFlags::REPLACE;
     let mode = match flags {
-        flags if flags.contains(both) => return Err(EINVAL.into()),
+        // Neither wish can come true: one of them says why.
+        flags if flags.contains(both) => {
+            at.inode().xattr(&name)?;
+            return Err(EEXIST.into());
+        }
         flags if flags.contains(XattrFlags::CREATE) => XattrMode::Create,
         flags if flags.contains(XattrFlags::REPLACE) => XattrMode::Replace,
         _ => XattrMode::Set,
     };
-    may_change(task, &at, &name)?;
     at.inode().set_xattr(&name, &bytes, mode)?;
     notify::event(Event::Attrib, &at);
     Ok(0)

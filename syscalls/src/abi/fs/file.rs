@@ -84,6 +84,7 @@ flags! {
         EX = 2;
         NB = 4;
         UN = 8;
+        MAND = 32;
     }
 
     /// Seals of a memory file, `F_ADD_SEALS`, fcntl(2).

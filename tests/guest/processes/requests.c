@@ -1,0 +1,81 @@
+// What calls say to arguments that are wrong, odd or at the edge.
+#include "guest.h"
+
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#define BAD ((void *)1)
+
+TEST(futexes) {
+  int word = 0;
+  struct timespec soon = {0, 1};
+  SHOW(RAW(futex, &word, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 0, &soon));
+  SHOW(RAW(futex, &word, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 0, &soon, 0, -1));
+  SHOW(RAW(futex, &word, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 1));
+  word = 6;
+  // A comparison that does not exist is found out after the change.
+  SHOW(RAW(futex, &word, FUTEX_WAKE_OP, 1, 1, &word, 9 << 24));
+  say("the word is %d", word);
+  SHOW(RAW(futex, &word, FUTEX_WAKE_OP, 1, 1, &word, 5u << 28));
+  word = 999999;
+  SHOW(RAW(futex, &word, FUTEX_TRYLOCK_PI, 0, 0));
+  SHOW(RAW(futex, &word, FUTEX_LOCK_PI, 0, 0));
+}
+
+TEST(barriers) {
+  SHOW(RAW(membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0));
+  SHOW(RAW(membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0));
+  SHOW(RAW(membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0));
+  SHOW(RAW(membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 1, 0));
+  SHOW(RAW(membarrier, 512, 0, 0));
+}
+
+TEST(clocks) {
+  int id;
+  struct timespec time = {0, 1}, wrong = {0, -1};
+  for (int clock = 4; clock <= 6; clock++) {
+    SHOW(RAW(timer_create, clock, 0, &id));
+    SHOW(RAW(clock_nanosleep, clock, 0, &time, 0));
+  }
+  for (int clock = -8; clock < 0; clock++) {
+    struct timespec tick = {0};
+    SHOW(RAW(clock_getres, clock, &tick));
+    say("clock %d: %ld ns", clock, tick.tv_nsec);
+  }
+  SHOW(RAW(clock_settime, CLOCK_MONOTONIC, &time));
+  SHOW(RAW(clock_settime, 99, &time));
+  SHOW(RAW(clock_settime, CLOCK_REALTIME, BAD));
+  SHOW(RAW(clock_settime, CLOCK_REALTIME, &wrong));
+  SHOW(RAW(settimeofday, BAD, 0));
+  SHOW(RAW(settimeofday, 0, BAD));
+  SHOW(RAW(settimeofday, (&(struct timeval){1, 1000001}), 0));
+}
+
+TEST(users) {
+  SHOW(setgroups(1, (gid_t[]){-1}));
+  SHOW(setgroups(2, (gid_t[]){5, -1}));
+  SHOW(RAW(syslog, 3, 0, 0));
+  SHOW(RAW(syslog, 3, 0, 5));
+}
+
+TEST(memory) {
+  char *pages = mmap(0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  mprotect(pages + 4096, 4096, PROT_NONE);
+  SHOW(RAW(getrandom, pages + 4000, 200, 0));
+  SHOW(RAW(getrandom, pages + 4096, 200, 0));
+  // Lengths that go round.
+  SHOW(mlock(pages, -1ul));
+  SHOW(munlock(pages, -1ul));
+  SHOW(msync(pages, -1ul, MS_SYNC));
+}
+
+TEST(scheduling) {
+  unsigned attr[12] = {48, SCHED_BATCH, 0, 0, 19};
+  SHOW(RAW(sched_setattr, 0, attr, 0));
+  attr[1] = 6; // SCHED_DEADLINE without times
+  SHOW(RAW(sched_setattr, 0, attr, 0));
+  SHOW(prctl(PR_TASK_PERF_EVENTS_DISABLE, 0, 0, 0, 0));
+  SHOW(prctl(PR_TASK_PERF_EVENTS_ENABLE, 0, 0, 0, 0));
+}

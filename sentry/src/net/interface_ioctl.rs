@@ -7,7 +7,7 @@ use syscalls::abi::fs::{
     SIOCGIFINDEX, SIOCGIFMETRIC, SIOCGIFMTU, SIOCGIFNAME, SIOCGIFNETMASK, SIOCGIFTXQLEN,
     SIOCSIFFLAGS,
 };
-use syscalls::abi::net::AF_INET;
+use syscalls::abi::net::{AF_INET, AF_PACKET};
 use syscalls::errno::{EADDRNOTAVAIL, EINVAL, ENODEV, EPERM};
 use syscalls::{Errno, SysResult, UserAddr};
 
@@ -23,7 +23,7 @@ const REQUEST: usize = 40;
 const QUEUE: i32 = 1000;
 
 /// Answers a request about an interface; `None` for any other request. Addresses are told
-/// by sockets of AF_INET only.
+/// by sockets of AF_INET and AF_PACKET only.
 pub(super) fn interface(
     task: &Current,
     family: i32,
@@ -32,7 +32,9 @@ pub(super) fn interface(
 ) -> Option<SysResult> {
     match command {
         SIOCGIFCONF => Some(list(task, argument)),
-        SIOCGIFADDR | SIOCGIFDSTADDR | SIOCGIFBRDADDR | SIOCGIFNETMASK if family == AF_INET => {
+        SIOCGIFADDR | SIOCGIFDSTADDR | SIOCGIFBRDADDR | SIOCGIFNETMASK
+            if matches!(family, AF_INET | AF_PACKET) =>
+        {
             Some(one(task, command, argument))
         }
         SIOCGIFNAME | SIOCGIFFLAGS | SIOCGIFMETRIC | SIOCGIFMTU | SIOCGIFHWADDR | SIOCGIFINDEX

@@ -11,18 +11,20 @@ mod namespace;
 pub mod netlink;
 mod option_calls;
 mod options;
+pub mod packet;
+mod timestamp;
 pub mod unix;
 
 use std::sync::Arc;
 
 use syscalls::abi::net::{
-    AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, MessageFlags, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET,
-    SOCK_STREAM,
+    AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, MessageFlags, SOCK_DGRAM, SOCK_RAW,
+    SOCK_SEQPACKET, SOCK_STREAM,
 };
 use syscalls::errno::{
     EAFNOSUPPORT, EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP, EPROTONOSUPPORT, ESOCKTNOSUPPORT,
 };
-use syscalls::{Errno, Stop, SysResult};
+use syscalls::{Errno, Stop, SysResult, UserPtr};
 
 pub use self::address::Address;
 pub use self::control::Control;
@@ -108,6 +110,15 @@ pub struct Received {
     pub told: MessageFlags,
 }
 
+/// What a program says when it asks for an option.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// How many bytes it offers.
+    pub room: usize,
+    /// Where: a few options take part of the question from there.
+    pub at: UserPtr<u8>,
+}
+
 /// A socket of some family. Calls do not wait: `EAGAIN` means to wait on
 /// [`Socket::queue`] (or, for sending, [`Socket::send_queue`]).
 #[allow(unused_variables, reason = "defaults refuse whatever the arguments")]
@@ -155,14 +166,12 @@ pub trait Socket: Send + Sync {
     /// getpeername(2); `ENOTCONN`.
     fn peer(&self) -> Result<Address, Errno>;
     /// A family's own option (getsockopt(2)).
-    ///
-    /// `room` is how many bytes the program offers.
     fn get_option(
         &self,
         task: &Current,
         level: i32,
         name: i32,
-        room: usize,
+        asked: Asked,
     ) -> Result<Vec<u8>, Errno> {
         Err(ENOPROTOOPT)
     }
@@ -205,6 +214,7 @@ fn create(
         AF_INET => inet::create(task, Family::V4, kind, protocol),
         AF_INET6 => inet::create(task, Family::V6, kind, protocol),
         AF_NETLINK => Ok(netlink::NetlinkSocket::create(task, kind, protocol)?),
+        AF_PACKET => Ok(packet::PacketSocket::create(task, kind, protocol)?),
         AF_UNIX if kind == Kind::Raw => create(task, family, Kind::Datagram, protocol),
         AF_UNIX if protocol == 0 || protocol == AF_UNIX => Ok(unix::UnixSocket::new(task, kind)),
         AF_UNIX => Err(EPROTONOSUPPORT),

@@ -18,7 +18,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use super::file::lookup;
 use super::options::Buffer;
-use super::{Kind, Socket};
+use super::{Asked, Kind, Socket};
 use crate::task::{Capabilities, Current};
 
 /// How a number that is only kept is kept.
@@ -218,7 +218,7 @@ fn socket_option(
     task: &Current,
     socket: &dyn Socket,
     name: i32,
-    room: usize,
+    asked: Asked,
 ) -> Result<Vec<u8>, Errno> {
     let options = socket.options();
     let number = match name {
@@ -246,7 +246,7 @@ fn socket_option(
             let mut name = link.map_or_else(Vec::new, |link| link.name.clone().into_bytes());
             if !name.is_empty() {
                 name.push(0);
-                if room < NAME {
+                if asked.room < NAME {
                     return Err(EINVAL);
                 }
             }
@@ -257,7 +257,7 @@ fn socket_option(
             return Ok(Linger { onoff, linger }.as_bytes().to_vec());
         }
         _ if kept(name).is_some() => options.kept(name),
-        _ => return socket.get_option(task, SOL_SOCKET, name, room),
+        _ => return socket.get_option(task, SOL_SOCKET, name, asked),
     };
     Ok(number.to_ne_bytes().to_vec())
 }
@@ -269,10 +269,14 @@ impl Run<Current> for call::Getsockopt {
     fn run(self, task: &mut Current) -> SysResult {
         let (_, socket) = lookup(task, self.sockfd)?;
         let room = usize::try_from(task.mem().read(self.optlen)?).map_err(|_| EINVAL)?;
+        let asked = Asked {
+            room,
+            at: self.optval,
+        };
         let value = if self.level == SOL_SOCKET {
-            socket_option(task, &*socket, self.optname, room)?
+            socket_option(task, &*socket, self.optname, asked)?
         } else {
-            socket.get_option(task, self.level, self.optname, room)?
+            socket.get_option(task, self.level, self.optname, asked)?
         };
         let value = value.get(..room.min(value.len())).unwrap_or(&value);
         task.mem().write_slice(self.optval, value)?;

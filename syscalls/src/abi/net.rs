@@ -81,6 +81,25 @@ layout! {
         pub addr: [u8; 8],
     }
 
+    /// `PACKET_ADD_MEMBERSHIP`, packet(7).
+    pub struct PacketMreq {
+        pub ifindex: i32,
+        pub kind: u16,
+        pub alen: u16,
+        pub address: [u8; 8],
+    }
+
+    /// `PACKET_AUXDATA`, packet(7).
+    pub struct TpacketAuxdata {
+        pub status: u32,
+        pub len: u32,
+        pub snaplen: u32,
+        pub mac: u16,
+        pub net: u16,
+        pub vlan_tci: u16,
+        pub vlan_tpid: u16,
+    }
+
     /// Who is at the other end, `SO_PEERCRED` and `SCM_CREDENTIALS`, unix(7).
     pub struct Ucred {
         pub pid: i32,
@@ -186,6 +205,13 @@ layout! {
         pub multiaddr: [u8; 4],
         pub address: [u8; 4],
         pub ifindex: i32,
+    }
+
+    /// `IP_ADD_SOURCE_MEMBERSHIP`, ip(7).
+    pub struct IpMreqSource {
+        pub multiaddr: [u8; 4],
+        pub interface: [u8; 4],
+        pub source: [u8; 4],
     }
 
     /// `IPV6_JOIN_GROUP`, ipv6(7).
@@ -344,6 +370,35 @@ numbers! {
         SO_PEERPIDFD = 77;
     }
 
+    /// Options of `SOL_PACKET`, packet(7).
+    pub const PACKET_OPTIONS: i32 {
+        PACKET_ADD_MEMBERSHIP = 1;
+        PACKET_DROP_MEMBERSHIP = 2;
+        PACKET_RX_RING = 5;
+        PACKET_STATISTICS = 6;
+        PACKET_COPY_THRESH = 7;
+        PACKET_AUXDATA = 8;
+        PACKET_ORIGDEV = 9;
+        PACKET_VERSION = 10;
+        PACKET_HDRLEN = 11;
+        PACKET_RESERVE = 12;
+        PACKET_TX_RING = 13;
+        PACKET_LOSS = 14;
+        PACKET_VNET_HDR = 15;
+        PACKET_TIMESTAMP = 17;
+        PACKET_FANOUT = 18;
+        PACKET_TX_HAS_OFF = 19;
+        PACKET_QDISC_BYPASS = 20;
+        PACKET_ROLLOVER_STATS = 21;
+        PACKET_IGNORE_OUTGOING = 23;
+        PACKET_VNET_HDR_SZ = 24;
+    }
+
+    /// Options of `SOL_RAW` and `SOL_ICMPV6`, raw(7).
+    pub const RAW_OPTIONS: i32 {
+        ICMP_FILTER = 1;
+    }
+
     /// Options of `SOL_TCP`, tcp(7).
     pub const TCP_OPTIONS: i32 {
         TCP_NODELAY = 1;
@@ -412,8 +467,18 @@ numbers! {
         IP_MULTICAST_LOOP = 34;
         IP_ADD_MEMBERSHIP = 35;
         IP_DROP_MEMBERSHIP = 36;
+        IP_UNBLOCK_SOURCE = 37;
+        IP_BLOCK_SOURCE = 38;
+        IP_ADD_SOURCE_MEMBERSHIP = 39;
+        IP_DROP_SOURCE_MEMBERSHIP = 40;
+        IP_MSFILTER = 41;
         MCAST_JOIN_GROUP = 42;
+        MCAST_BLOCK_SOURCE = 43;
+        MCAST_UNBLOCK_SOURCE = 44;
         MCAST_LEAVE_GROUP = 45;
+        MCAST_JOIN_SOURCE_GROUP = 46;
+        MCAST_LEAVE_SOURCE_GROUP = 47;
+        MCAST_MSFILTER = 48;
         IP_MULTICAST_ALL = 49;
         IP_UNICAST_IF = 50;
         IP_LOCAL_PORT_RANGE = 51;
@@ -434,6 +499,7 @@ numbers! {
         IPV6_V6ONLY = 26;
         IPV6_MULTICAST_ALL = 29;
         IPV6_RECVERR_RFC4884 = 31;
+        IPV6_HDRINCL = 36;
         IPV6_FLOWINFO_SEND = 33;
         IPV6_RECVPKTINFO = 49;
         IPV6_PKTINFO = 50;

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use syscalls::Errno;
-use syscalls::abi::net::{AF_INET, AF_INET6, AF_UNSPEC, SockaddrIn, SockaddrIn6};
+use syscalls::abi::net::{
+    AF_INET, AF_INET6, AF_UNSPEC, IPPROTO_ICMP, IPPROTO_ICMPV6, SockaddrIn, SockaddrIn6,
+};
 use syscalls::errno::{EAFNOSUPPORT, EINVAL};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -37,6 +39,15 @@ impl Family {
         match self {
             Family::V4 => AF_INET,
             Family::V6 => AF_INET6,
+        }
+    }
+
+    /// IPPROTO_ICMP or its sibling.
+    #[must_use]
+    pub fn icmp(self) -> i32 {
+        match self {
+            Family::V4 => IPPROTO_ICMP,
+            Family::V6 => IPPROTO_ICMPV6,
         }
     }
 

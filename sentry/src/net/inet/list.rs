@@ -3,6 +3,7 @@
 use syscalls::abi::net::IPPROTO_UDP;
 
 use super::addr::{Endpoint, Family};
+use super::datagram::Summary;
 use super::stack::Stack;
 use super::stream::TcpState;
 
@@ -13,6 +14,8 @@ pub enum Protocol {
     Tcp,
     /// Sockets of UDP.
     Udp,
+    /// Raw sockets; their ports are protocols.
+    Raw,
 }
 
 /// One socket, or a connection that outlives its own.
@@ -55,6 +58,12 @@ impl Stack {
         let mut listed = match protocol {
             Protocol::Tcp => self.list_streams(),
             Protocol::Udp => self.list_datagrams(),
+            Protocol::Raw => {
+                let all = self.raws.all();
+                all.iter()
+                    .map(|raw| raw.summary().listed(raw.family))
+                    .collect()
+            }
         };
         listed.retain(|socket| socket.family == family && socket.local.port != 0);
         listed
@@ -101,26 +110,29 @@ impl Stack {
     fn list_datagrams(&self) -> Vec<Listed> {
         let mut sockets = self.datagrams.all();
         sockets.retain(|socket| socket.protocol == IPPROTO_UDP);
-        let one = |socket: &std::sync::Arc<super::datagram::DatagramSocket>| {
-            let summary = socket.summary();
-            let state = if summary.connected {
-                TcpState::Established
-            } else {
-                TcpState::Close
-            };
-            Listed {
-                family: socket.family,
-                local: summary.local,
-                remote: summary.peer,
-                state: state as u8,
-                unsent: 0,
-                unread: summary.unread,
-                expires: 0,
-                drops: summary.drops,
-                uid: summary.uid,
-                ino: summary.ino,
-            }
+        let listed = sockets.iter().map(|udp| udp.summary().listed(udp.family));
+        listed.collect()
+    }
+}
+
+impl Summary {
+    fn listed(self, family: Family) -> Listed {
+        let state = if self.connected {
+            TcpState::Established
+        } else {
+            TcpState::Close
         };
-        sockets.iter().map(one).collect()
+        Listed {
+            family,
+            local: self.local,
+            remote: self.peer,
+            state: state as u8,
+            unsent: 0,
+            unread: self.unread,
+            expires: 0,
+            drops: self.drops,
+            uid: self.uid,
+            ino: self.ino,
+        }
     }
 }

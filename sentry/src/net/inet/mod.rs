@@ -1,19 +1,25 @@
 //! Sockets of AF_INET and AF_INET6, ip(7) and ipv6(7).
 //!
 //! [`stack`](self::stack) holds what all share: [`links`](self::links) are interfaces and
-//! routes, [`ports`](self::ports) who has which port. `stream` and `datagram` are the sockets.
-//! [`list`](self::list) is for those who look.
+//! routes, [`ports`](self::ports) who has which port. `stream`, `datagram` and `raw` are the
+//! sockets; the last two have [`message`] in common.
+//! [`list`](self::list) is for those who look; [`crossing`] and [`icmp`] are about packets.
 //! None of them knows whether its peer is in this sandbox: streams talk through the two
 //! halves of a connection, datagrams go to whoever [`Stack::deliver`] finds. [`outside`](self::outside)
 //! is the way to peers that are not.
 
 pub mod addr;
+mod crossing;
 pub mod datagram;
+mod icmp;
 pub mod links;
 pub mod list;
+mod message;
 pub mod options;
 mod outside;
+pub(super) mod packet;
 pub mod ports;
+pub mod raw;
 pub mod stack;
 pub mod stream;
 
@@ -21,11 +27,12 @@ use std::sync::Arc;
 
 use syscalls::Errno;
 use syscalls::abi::net::{IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE};
-use syscalls::errno::{EPROTONOSUPPORT, ESOCKTNOSUPPORT};
+use syscalls::errno::{EINVAL, EPROTONOSUPPORT, ESOCKTNOSUPPORT};
 
 pub use self::addr::{Endpoint, Family};
 use self::datagram::DatagramSocket;
 pub use self::links::{Link, Network, Prefix, Route};
+use self::raw::RawSocket;
 pub use self::stack::Stack;
 use self::stream::StreamSocket;
 use super::{Kind, Socket};
@@ -39,6 +46,10 @@ pub(super) fn create(
     protocol: i32,
 ) -> Result<Arc<dyn Socket>, Errno> {
     let stack = &task.net.get().internet;
+    // IPPROTO_MAX.
+    if !(0..=262).contains(&protocol) {
+        return Err(EINVAL);
+    }
     match (kind, protocol) {
         (Kind::Stream, 0 | IPPROTO_TCP) => Ok(StreamSocket::new(stack, task, family)),
         (Kind::Datagram, 0 | IPPROTO_UDP) => {
@@ -47,7 +58,12 @@ pub(super) fn create(
         (Kind::Datagram, IPPROTO_UDPLITE) => {
             Ok(DatagramSocket::new(stack, task, family, IPPROTO_UDPLITE))
         }
-        (Kind::Stream | Kind::Datagram | Kind::Raw, _) => Err(EPROTONOSUPPORT),
+        (Kind::Datagram, _) if protocol == family.icmp() => {
+            datagram::ping::permit(stack, task)?;
+            Ok(DatagramSocket::new(stack, task, family, protocol))
+        }
+        (Kind::Raw, _) => Ok(RawSocket::create(stack, task, family, protocol)?),
+        (Kind::Stream | Kind::Datagram, _) => Err(EPROTONOSUPPORT),
         _ => Err(ESOCKTNOSUPPORT),
     }
 }

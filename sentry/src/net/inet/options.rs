@@ -21,8 +21,6 @@ enum Takes {
     Range(i32, i32),
     /// A number from a range, or -1 for the default.
     OrDefault(i32, i32),
-    /// Cannot be set.
-    Nothing,
 }
 
 /// Which sockets have it.
@@ -35,7 +33,7 @@ enum Has {
 
 struct Row(i32, i32, i32, Takes, Has);
 
-use Takes::{Flag, Nothing, OrDefault, Range};
+use Takes::{Flag, OrDefault, Range};
 
 const TCP: i32 = IPPROTO_TCP;
 const UDP: i32 = IPPROTO_UDP;
@@ -131,7 +129,7 @@ const ROWS: &[Row] = &[
     Row(V6, abi::IPV6_UNICAST_IF, 0, POSITIVE, Has::All),
     Row(V6, abi::IPV6_FREEBIND, 0, Flag, Has::All),
     Row(V6, abi::IPV6_RECVFRAGSIZE, 0, Flag, Has::All),
-    Row(V6, abi::IPV6_CHECKSUM, -1, Nothing, Has::Raw),
+    Row(V6, abi::IPV6_HDRINCL, 0, Flag, Has::Raw),
 ];
 
 fn row(level: i32, name: i32) -> Option<&'static Row> {
@@ -218,7 +216,6 @@ impl Numbers {
             Range(least, most) if (least..=most).contains(&value) => value,
             OrDefault(_, _) if value == -1 => row(level, name).map_or(0, |row| row.2),
             OrDefault(least, most) if (least..=most).contains(&value) => value,
-            Nothing => return Err(ENOPROTOOPT),
             _ => return Err(EINVAL),
         };
         let privileged = matches!(

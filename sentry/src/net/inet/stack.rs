@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use syscalls::Errno;
@@ -14,7 +15,9 @@ use super::datagram::DatagramSocket;
 use super::links::{Links, Network};
 use super::outside::Outside;
 use super::ports::{Ports, Rules};
+use super::raw::RawSocket;
 use super::stream::{Lingering, StreamSocket};
+use crate::net::packet::PacketSocket;
 use crate::sync::{Level, Mutex};
 use crate::sysctl::Sysctls;
 use crate::task::{Capabilities, Current};
@@ -27,40 +30,62 @@ pub struct Stack {
     pub tcp: Arc<Ports<StreamSocket>>,
     /// Ports of UDP.
     pub udp: Arc<Ports<DatagramSocket>>,
+    /// Identifications of ping sockets.
+    pub(super) ping: Arc<Ports<DatagramSocket>>,
     /// Ports of UDP-Lite.
     pub udp_lite: Arc<Ports<DatagramSocket>>,
     /// All TCP sockets, for those who list them.
     pub(super) streams: Registry<StreamSocket>,
     /// All datagram sockets.
     pub(super) datagrams: Registry<DatagramSocket>,
+    /// All raw sockets.
+    pub(super) raws: Registry<RawSocket>,
+    /// All packet sockets.
+    pub(crate) taps: Registry<PacketSocket>,
     lingering: Mutex<VecDeque<Lingering>>,
     sysctls: Arc<Sysctls>,
     outside: OnceLock<Arc<Outside>>,
 }
 
 /// Sockets that can be listed.
-pub(super) struct Registry<T>(Mutex<Vec<Weak<T>>>);
+pub(crate) struct Registry<T> {
+    all: Mutex<Vec<Weak<T>>>,
+    /// The list is not empty.
+    used: AtomicBool,
+}
 
 impl<T> Default for Registry<T> {
     fn default() -> Self {
-        Registry(Mutex::new(Level::Ports, Vec::new()))
+        Registry {
+            all: Mutex::new(Level::Ports, Vec::new()),
+            used: AtomicBool::new(false),
+        }
     }
 }
 
 impl<T> Registry<T> {
     /// Notes a new socket.
-    pub(super) fn add(&self, socket: &Weak<T>) {
-        let mut all = self.0.lock();
+    pub(in crate::net) fn add(&self, socket: &Weak<T>) {
+        let mut all = self.all.lock();
         // Those that are gone are forgotten whenever the list would grow.
         if all.len() == all.capacity() {
             all.retain(|old| old.strong_count() > 0);
         }
         all.push(socket.clone());
+        self.used.store(true, Ordering::Release);
+    }
+
+    /// True if there is none; one that is gone may count for a while.
+    pub(in crate::net) fn is_empty(&self) -> bool {
+        !self.used.load(Ordering::Acquire)
     }
 
     /// Those that exist.
-    pub(super) fn all(&self) -> Vec<Arc<T>> {
-        let all = self.0.lock().clone();
+    pub(crate) fn all(&self) -> Vec<Arc<T>> {
+        let mut all = self.all.lock();
+        all.retain(|old| old.strong_count() > 0);
+        self.used.store(!all.is_empty(), Ordering::Release);
+        let all = all.clone();
         all.iter().filter_map(Weak::upgrade).collect()
     }
 }
@@ -76,9 +101,12 @@ impl Stack {
             links: Links::new(network),
             tcp: Ports::new(Rules::Streams),
             udp: Ports::new(Rules::Datagrams),
+            ping: Ports::new(Rules::Datagrams),
             udp_lite: Ports::new(Rules::Datagrams),
             streams: Registry::default(),
             datagrams: Registry::default(),
+            raws: Registry::default(),
+            taps: Registry::default(),
             lingering: Mutex::new(Level::Ports, VecDeque::new()),
             sysctls,
             outside: OnceLock::new(),
@@ -106,10 +134,7 @@ impl Stack {
     /// Ports that sockets get that ask for none (net.ipv4.ip_local_port_range).
     #[must_use]
     pub fn ephemeral(&self) -> RangeInclusive<u16> {
-        let text = self
-            .sysctls
-            .text("net.ipv4.ip_local_port_range", "32768\t60999");
-        let text = String::from_utf8_lossy(&text).into_owned();
+        let text = self.text_setting("net.ipv4.ip_local_port_range", "32768\t60999");
         let mut numbers = text.split_whitespace().map(str::parse::<u16>);
         match (numbers.next(), numbers.next()) {
             (Some(Ok(low)), Some(Ok(high))) if (1..=high).contains(&low) => low..=high,
@@ -121,6 +146,11 @@ impl Stack {
     #[must_use]
     pub fn setting(&self, name: &str, default: i64) -> i64 {
         self.sysctls.number(name, default)
+    }
+
+    /// A setting that is text.
+    pub(super) fn text_setting(&self, name: &str, default: &str) -> String {
+        String::from_utf8_lossy(&self.sysctls.text(name, default)).into_owned()
     }
 
     /// Whether `task` may bind to `at`: `EADDRNOTAVAIL` for an address of others, `EACCES`

@@ -18,7 +18,9 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use super::message::{Request, acknowledge, split};
 use super::{diag, route};
-use crate::net::{Address, Kind, NetNamespace, Options, Outgoing, Received, Shutdown, Socket};
+use crate::net::{
+    Address, Asked, Kind, NetNamespace, Options, Outgoing, Received, Shutdown, Socket,
+};
 use crate::sync::{Level, Mutex};
 use crate::task::{Capabilities, Current};
 use crate::vfs::{Sink, Source};
@@ -298,11 +300,11 @@ impl Socket for NetlinkSocket {
         _: &Current,
         level: i32,
         name: i32,
-        room: usize,
+        asked: Asked,
     ) -> Result<Vec<u8>, Errno> {
         match (level, name) {
             (SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS) => Ok(Vec::new()),
-            (SOL_NETLINK, 1..=12) if room >= 4 => {
+            (SOL_NETLINK, 1..=12) if asked.room >= 4 => {
                 Ok(self.options.kept(-name).to_ne_bytes().to_vec())
             }
             (SOL_NETLINK, 1..=12) => Err(EINVAL),

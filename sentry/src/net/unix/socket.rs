@@ -14,7 +14,7 @@ use syscalls::{Errno, Stop};
 use zerocopy::IntoBytes;
 
 use super::super::control::{self, Control, Identity};
-use super::super::{Address, Kind, Options, Outgoing, Received, Shutdown, Socket};
+use super::super::{Address, Asked, Kind, Options, Outgoing, Received, Shutdown, Socket};
 use super::inbox::{Inbox, Label};
 use super::name::{self, Name};
 use crate::sync::{Level, Mutex};
@@ -427,7 +427,7 @@ impl Socket for UnixSocket {
         task: &Current,
         level: i32,
         name: i32,
-        _: usize,
+        _: Asked,
     ) -> Result<Vec<u8>, Errno> {
         match (level, name) {
             (SOL_SOCKET, SO_PEERCRED) => {

@@ -26,12 +26,9 @@ IpExt: InOctets OutOctets
 IpExt: 0 0
 ",
     ),
-    Entry::fixed(
-        "packet",
-        "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n",
-    ),
-    Entry::fixed("raw", sockets::UDP),
-    Entry::fixed("raw6", sockets::UDP6),
+    Entry::text("packet", sockets::packet),
+    Entry::text("raw", sockets::raw),
+    Entry::text("raw6", sockets::raw6),
     Entry::text("route", tables::route),
     Entry::fixed(
         "snmp",

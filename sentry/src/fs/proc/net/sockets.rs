@@ -10,16 +10,18 @@ use crate::net::inet::list::{Listed, Protocol};
 use crate::net::inet::{Endpoint, Family};
 
 /// Head of raw and udp.
-pub(super) const UDP: &str = "   sl  local_address rem_address   st tx_queue rx_queue tr \
+const UDP: &str = "   sl  local_address rem_address   st tx_queue rx_queue tr \
                               tm->when retrnsmt   uid  timeout inode ref pointer drops             \n";
 /// Head of raw6 and udp6.
-pub(super) const UDP6: &str = "  sl  local_address                         remote_address                  \
+const UDP6: &str = "  sl  local_address                         remote_address                  \
                                \x20     st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref \
                                pointer drops\n";
 const TCP: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  \
                    timeout inode                                                     \n";
 const TCP6: &str = "  sl  local_address                         remote_address                        st \
                     tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+
+const PACKET: &str = "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n";
 
 /// Length to which lines of tcp and udp are filled up.
 const TCP_LINE: usize = 149;
@@ -45,6 +47,22 @@ pub(super) fn udp6(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
     table(process, UDP6, Protocol::Udp, Family::V6)
 }
 
+pub(super) fn raw(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
+    table(process, UDP, Protocol::Raw, Family::V4)
+}
+
+pub(super) fn raw6(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
+    table(process, UDP6, Protocol::Raw, Family::V6)
+}
+
+pub(super) fn packet(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
+    let mut text = PACKET.to_owned();
+    for socket in process.net()?.internet.taps.all() {
+        text.push_str(&socket.line());
+    }
+    Ok(text.into_bytes())
+}
+
 fn table(
     process: &Process,
     head: &str,
@@ -55,9 +73,14 @@ fn table(
     let sockets = process.net()?.internet.list(protocol, family);
     for (number, socket) in sockets.iter().enumerate() {
         let mut line = String::new();
+        let number = if protocol == Protocol::Raw {
+            usize::from(socket.local.port)
+        } else {
+            number
+        };
         line_of(&mut line, number, socket, protocol);
         let width = match (family, protocol) {
-            (Family::V6, _) => 0,
+            (Family::V6, _) | (_, Protocol::Raw) => 0,
             (Family::V4, Protocol::Tcp) => TCP_LINE,
             (Family::V4, Protocol::Udp) => UDP_LINE,
         };
@@ -81,7 +104,7 @@ fn endpoint(text: &mut String, family: Family, at: Endpoint) {
 }
 
 fn line_of(line: &mut String, number: usize, socket: &Listed, protocol: Protocol) {
-    let width = if protocol == Protocol::Tcp { 4 } else { 5 };
+    let width = if protocol == Protocol::Udp { 5 } else { 4 };
     put!(line, "{number:>width$}: ");
     endpoint(line, socket.family, socket.local);
     endpoint(line, socket.family, socket.remote);
@@ -99,7 +122,7 @@ fn line_of(line: &mut String, number: usize, socket: &Listed, protocol: Protocol
         socket.ino
     );
     match protocol {
-        Protocol::Udp => put!(line, "2 {:016x} {}", 0, socket.drops),
+        Protocol::Udp | Protocol::Raw => put!(line, "2 {:016x} {}", 0, socket.drops),
         Protocol::Tcp if socket.expires > 0 => put!(line, "3 {:016x}", 0),
         Protocol::Tcp if socket.listens() => put!(line, "1 {:016x} 100 0 0 10 0", 0),
         Protocol::Tcp => put!(line, "1 {:016x} 20 4 30 10 -1", 0),

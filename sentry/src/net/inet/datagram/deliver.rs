@@ -5,11 +5,10 @@ use std::sync::Arc;
 use syscalls::abi::net::{IP_MULTICAST_ALL, IPPROTO_IP, IPPROTO_IPV6, IPV6_MULTICAST_ALL};
 
 use super::super::addr::Endpoint;
+use super::super::message::{Base, Datagram};
 use super::super::ports::Ports;
 use super::super::stack::Stack;
 use super::DatagramSocket;
-use super::inbox::Datagram;
-use crate::wait::Ready;
 
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +44,11 @@ impl Stack {
         let members: Vec<Arc<DatagramSocket>> = if to.ip.is_multicast() {
             let joined = |socket: &Arc<DatagramSocket>| socket.groups.has(to.ip, datagram.link);
             let anyone = self.datagrams.all().iter().any(joined);
-            let wanted =
-                |socket: &Arc<DatagramSocket>| joined(socket) || (anyone && socket.hears_all());
+            let wanted = |socket: &Arc<DatagramSocket>| {
+                let source = Some(datagram.from.ip);
+                let hears = socket.groups.hears(to.ip, datagram.link, source);
+                hears.unwrap_or_else(|| anyone && socket.hears_all())
+            };
             listening.into_iter().filter(wanted).collect()
         } else {
             listening
@@ -58,13 +60,7 @@ impl Stack {
     }
 }
 
-impl DatagramSocket {
-    fn take_in(&self, datagram: Datagram) {
-        if self.inbox.put(datagram, self.options.receive_limit()) {
-            self.queue.notify(Ready::READABLE);
-        }
-    }
-
+impl Base {
     /// IP_MULTICAST_ALL: what others on this host joined is heard as well.
     fn hears_all(&self) -> bool {
         self.numbers.is_set(IPPROTO_IP, IP_MULTICAST_ALL)

@@ -1,57 +1,49 @@
-//! Sockets of UDP and UDP-Lite, udp(7) and udplite(7). In memory no checksum is ever wrong,
-//! so that the two differ in nothing but their ports.
+//! Sockets of UDP and UDP-Lite, udp(7) and udplite(7), and ping sockets, icmp(7). In memory
+//! no checksum is ever wrong, so that the first two differ in nothing but their ports. A
+//! ping socket's port is the identification of its echo requests.
 //!
 //! A datagram for an address of this sandbox goes from the sender's buffer into the inboxes
 //! of those whom it is for (`deliver.rs`); where nobody is, the sender hears of it as from
 //! an ICMP message.
 
 mod deliver;
-mod errors;
-mod groups;
-mod inbox;
-mod labels;
 mod options;
+pub(super) mod ping;
 mod send;
 mod socket;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
 use syscalls::Errno;
-use syscalls::abi::net::{IPPROTO_UDPLITE, SO_REUSEADDR, SO_REUSEPORT};
+use syscalls::abi::net::{
+    IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_UDPLITE, SO_REUSEADDR, SO_REUSEPORT,
+};
 
 pub(in crate::net) use self::deliver::Delivery;
-use self::errors::Errors;
-use self::groups::Groups;
-pub(in crate::net) use self::inbox::Datagram;
-use self::inbox::Inbox;
-use super::super::{Options, Shutdown};
+use super::super::{Kind, Shutdown};
 use super::addr::{Cover, Endpoint, Family};
-use super::options::Numbers;
+use super::message::Base;
 use super::ports::{Hold, Ports, Terms, Use};
 use super::stack::Stack;
 use crate::sync::{Level, Mutex};
 use crate::task::Current;
-use crate::wait::WaitQueue;
 
-/// A socket of UDP.
+/// A socket of UDP, UDP-Lite or for echo requests.
 pub struct DatagramSocket {
-    pub(super) family: Family,
-    pub(super) stack: Arc<Stack>,
-    /// IPPROTO_UDP or IPPROTO_UDPLITE.
-    pub(super) protocol: i32,
+    base: Base,
     /// Those of the protocol.
     ports: Arc<Ports<DatagramSocket>>,
-    pub(super) options: Options,
-    pub(super) numbers: Numbers,
-    queue: WaitQueue,
-    inbox: Inbox,
-    errors: Errors,
-    groups: Groups,
     inner: Mutex<Inner>,
     this: Weak<DatagramSocket>,
-    uid: u32,
-    ino: AtomicU64,
+}
+
+impl Deref for DatagramSocket {
+    type Target = Base;
+
+    fn deref(&self) -> &Base {
+        &self.base
+    }
 }
 
 struct Inner {
@@ -69,10 +61,10 @@ impl DatagramSocket {
     /// A socket that is neither bound nor connected.
     #[must_use]
     pub fn new(stack: &Arc<Stack>, task: &Current, family: Family, protocol: i32) -> Arc<Self> {
-        let ports = if protocol == IPPROTO_UDPLITE {
-            &stack.udp_lite
-        } else {
-            &stack.udp
+        let ports = match protocol {
+            IPPROTO_UDPLITE => &stack.udp_lite,
+            IPPROTO_ICMP | IPPROTO_ICMPV6 => &stack.ping,
+            _ => &stack.udp,
         };
         let inner = Inner {
             local: Endpoint::any(family),
@@ -86,20 +78,10 @@ impl DatagramSocket {
             corked: None,
         };
         let socket = Arc::new_cyclic(|this| DatagramSocket {
-            family,
-            stack: stack.clone(),
-            protocol,
+            base: Base::new(stack, task, (family, Kind::Datagram, protocol)),
             ports: ports.clone(),
-            options: Options::default(),
-            numbers: Numbers::default(),
-            queue: WaitQueue::new(),
-            inbox: Inbox::default(),
-            errors: Errors::default(),
-            groups: Groups::default(),
             inner: Mutex::new(Level::Endpoint, inner),
             this: this.clone(),
-            uid: task.creds.get().uid.fs,
-            ino: AtomicU64::new(0),
         });
         stack.datagrams.add(&socket.this);
         socket
@@ -144,7 +126,7 @@ impl DatagramSocket {
             unread: self.inbox.charge(),
             drops: self.inbox.drops(),
             uid: self.uid,
-            ino: self.ino.load(Ordering::Relaxed),
+            ino: self.ino(),
         }
     }
 }

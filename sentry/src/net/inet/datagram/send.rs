@@ -3,36 +3,26 @@
 use std::net::IpAddr;
 
 use syscalls::Errno;
-use syscalls::abi::net::{
-    IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_RECVERR, IP_TOS, IP_TTL, IPPROTO_IP, IPPROTO_IPV6,
-    IPPROTO_UDP, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP, IPV6_RECVERR,
-    IPV6_TCLASS, IPV6_UNICAST_HOPS, MessageFlags, SO_BROADCAST, SockExtendedErr, UDP_CORK,
-    UDP_SEGMENT,
-};
-use syscalls::errno::{
-    EACCES, ECONNREFUSED, EDESTADDRREQ, EFAULT, EINVAL, EMSGSIZE, ENETUNREACH, EOPNOTSUPP, EPIPE,
-};
-use zerocopy::FromZeros;
+use syscalls::abi::net::{IPPROTO_UDP, MessageFlags, UDP_CORK, UDP_SEGMENT};
+use syscalls::errno::{EDESTADDRREQ, EFAULT, EINVAL, EMSGSIZE, ENETUNREACH, EOPNOTSUPP, EPIPE};
 
-use super::super::addr::{Endpoint, Family};
+use super::super::addr::Endpoint;
+use super::super::icmp;
 use super::super::links::{LOOPBACK, Way};
+use super::super::message::errors::Told;
+use super::super::message::labels::Wishes;
+use super::super::message::{Base, Datagram};
+use super::super::packet::{Head, Packet};
 use super::deliver::Delivery;
-use super::errors::Queued;
-use super::inbox::Datagram;
-use super::labels::Wishes;
 use super::{DatagramSocket, Inner};
 use crate::time::now_realtime;
 use crate::vfs::Source;
-use crate::wait::Ready;
 
 /// The most data of one datagram: what the length fields of IP and UDP leave.
 const MAX_V4: usize = 65507;
 const MAX_V6: usize = 65527;
 /// Datagrams that one send is cut into at most.
 const MAX_SEGMENTS: usize = 64;
-/// Who told of an error, `SO_EE_ORIGIN_ICMP` and `SO_EE_ORIGIN_ICMP6`.
-const ORIGIN_ICMP: u8 = 2;
-const ORIGIN_ICMP6: u8 = 3;
 
 impl DatagramSocket {
     pub(super) fn send_to(
@@ -67,6 +57,9 @@ impl DatagramSocket {
         if src.read(&mut data)? < len {
             return Err(EFAULT);
         }
+        if self.pings() && !icmp::is_request(self.family, &data) {
+            return Err(EINVAL);
+        }
         let Some((to, data)) = self.cork(to, data, flags) else {
             return Ok(len);
         };
@@ -97,49 +90,16 @@ impl DatagramSocket {
     ) -> Result<(Endpoint, Way), Errno> {
         let corked = inner.corked.as_ref().map(|(to, _)| *to);
         let to = to.or(corked).or(inner.peer).ok_or(EDESTADDRREQ)?;
-        if to.port == 0 {
+        if to.port == 0 && !self.pings() {
             return Err(EINVAL);
         }
-        let way = self.way(inner, to.ip, wishes)?;
+        let way = self.way(inner.local.ip, to.ip, wishes)?;
         if inner.hold.is_none() {
             let at = Endpoint::any(self.family);
             self.take_port(inner, at)?;
         }
         let to = Endpoint { ip: way.to, ..to };
         Ok((to, way))
-    }
-
-    /// The way to an address, as the socket is bound.
-    pub(super) fn way(&self, inner: &Inner, to: IpAddr, wishes: Wishes) -> Result<Way, Errno> {
-        let network = self.stack.links.get();
-        let local = inner.local.ip;
-        let bound = !local.is_unspecified();
-        let other_version = bound && local.is_ipv4() != to.is_ipv4();
-        if other_version || (self.family == Family::V6 && self.numbers.v6_only() && to.is_ipv4()) {
-            return Err(ENETUNREACH);
-        }
-        let mut device = self.options.device();
-        let mut source = wishes.source.or(bound.then_some(local));
-        if wishes.link != 0 {
-            device = wishes.link;
-        }
-        if to.is_multicast() {
-            source = source.filter(|ip| !ip.is_multicast());
-            let (link, address) = self.groups.outgoing();
-            let by_number = self.numbers.get(IPPROTO_IPV6, IPV6_MULTICAST_IF);
-            if device == 0 {
-                device = match to {
-                    IpAddr::V4(_) => link,
-                    IpAddr::V6(_) => u32::try_from(by_number).unwrap_or(0),
-                };
-            }
-            source = source.or(address.map(IpAddr::V4));
-        }
-        let way = network.way(to, source.filter(|ip| !ip.is_multicast()), device)?;
-        if network.is_broadcast(to) && self.options.kept(SO_BROADCAST) == 0 {
-            return Err(EACCES);
-        }
-        Ok(way)
     }
 
     /// Adds to a datagram that grows; gives it back once it is whole.
@@ -177,24 +137,10 @@ impl DatagramSocket {
     fn emit(&self, data: Vec<u8>, to: Endpoint, way: Way, wishes: Wishes) -> Result<(), Errno> {
         let port = self.inner.lock().local.port;
         let group = to.ip.is_multicast();
-        let (ttl, tos, loops) = match to.ip {
-            IpAddr::V4(_) => {
-                let name = if group { IP_MULTICAST_TTL } else { IP_TTL };
-                let loops = self.numbers.is_set(IPPROTO_IP, IP_MULTICAST_LOOP);
-                let number = |name| self.numbers.get(IPPROTO_IP, name);
-                (number(name), number(IP_TOS), loops)
-            }
-            IpAddr::V6(_) => {
-                let name = if group {
-                    IPV6_MULTICAST_HOPS
-                } else {
-                    IPV6_UNICAST_HOPS
-                };
-                let loops = self.numbers.is_set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP);
-                let number = |name| self.numbers.get(IPPROTO_IPV6, name);
-                (number(name), number(IPV6_TCLASS), loops)
-            }
-        };
+        let marks = self.marks(to.ip, wishes);
+        if self.pings() {
+            return self.emit_ping(data, port, way, marks);
+        }
         let datagram = Datagram {
             data,
             from: Endpoint {
@@ -204,10 +150,8 @@ impl DatagramSocket {
             to: to.ip,
             port: to.port,
             link: way.link,
-            ttl: wishes
-                .ttl
-                .unwrap_or_else(|| u8::try_from(ttl).unwrap_or(64)),
-            tos: wishes.tos.unwrap_or_else(|| u8::try_from(tos).unwrap_or(0)),
+            ttl: marks.ttl,
+            tos: marks.tos,
             at: now_realtime(),
         };
         let asked = self.stack.outside().is_some_and(|outside| {
@@ -232,56 +176,47 @@ impl DatagramSocket {
             }
         }
         // What goes out by the loopback comes back whatever the program wants.
-        if group && !loops && way.link != LOOPBACK {
+        if group && !marks.loops && way.link != LOOPBACK {
             return Ok(());
         }
-        let wants_errors = match to.ip {
-            IpAddr::V4(_) => self.numbers.is_set(IPPROTO_IP, IP_RECVERR),
-            IpAddr::V6(_) => self.numbers.is_set(IPPROTO_IPV6, IPV6_RECVERR),
-        };
-        let kept = wants_errors.then(|| datagram.data.clone());
+        let kept = self.wants_errors(to.ip).then(|| datagram.data.clone());
+        let shown = self.show(&datagram);
         if self.stack.deliver(&self.ports, datagram) == Delivery::NoPort {
-            self.refused(to, kept);
+            let answer = shown.and_then(|packet| icmp::unreachable(&packet, icmp::Missing::Port));
+            if let Some(answer) = answer {
+                self.stack.show(&answer);
+            }
+            self.tell(&Told::no_port(to.ip), to, || kept.unwrap_or_default());
         }
         Ok(())
     }
 
-    /// ICMP says that nobody has the port at `to`, to which `data` was sent.
-    pub(in crate::net) fn refused_outside(&self, to: Endpoint, data: Vec<u8>) {
-        let wants_errors = match to.ip {
-            IpAddr::V4(_) => self.numbers.is_set(IPPROTO_IP, IP_RECVERR),
-            IpAddr::V6(_) => self.numbers.is_set(IPPROTO_IPV6, IPV6_RECVERR),
+    /// Those who listen in see a datagram that stays in this sandbox as a packet.
+    fn show(&self, datagram: &Datagram) -> Option<Packet> {
+        if self.protocol != IPPROTO_UDP || !self.stack.is_watched() {
+            return None;
+        }
+        let head = Head {
+            from: datagram.from.ip,
+            to: datagram.to,
+            protocol: 0,
+            ttl: datagram.ttl,
+            tos: datagram.tos,
         };
-        self.refused(to, wants_errors.then_some(data));
+        let ports = (datagram.from.port, datagram.port);
+        let packet = Packet::udp(head, ports, &datagram.data);
+        self.stack.show(&packet);
+        Some(packet)
     }
 
-    /// Nobody has the port at `to`: as if ICMP had said so. `data` is there if the program
-    /// wants to hear the circumstances.
-    pub(in crate::net) fn refused(&self, to: Endpoint, data: Option<Vec<u8>>) {
+    /// Hears of what became of a datagram to `to`.
+    pub(in crate::net::inet) fn tell(
+        &self,
+        told: &Told,
+        to: Endpoint,
+        data: impl FnOnce() -> Vec<u8>,
+    ) {
         let connected = self.inner.lock().peer.is_some();
-        if let Some(data) = data {
-            let (origin, kind, code) = match to.ip {
-                // Destination unreachable: port unreachable.
-                IpAddr::V4(_) => (ORIGIN_ICMP, 3, 3),
-                IpAddr::V6(_) => (ORIGIN_ICMP6, 1, 4),
-            };
-            let error = SockExtendedErr {
-                errno: ECONNREFUSED.raw().into(),
-                origin,
-                kind,
-                code,
-                ..SockExtendedErr::new_zeroed()
-            };
-            self.errors.queue(Queued {
-                error,
-                offender: to.ip,
-                to,
-                data,
-            });
-        } else if !connected {
-            return;
-        }
-        self.errors.set(ECONNREFUSED);
-        self.queue.notify(Ready::ERR);
+        Base::tell(self, told, connected, to, data);
     }
 }

@@ -1,16 +1,14 @@
 //! The socket as calls see it.
 
-use std::sync::atomic::Ordering;
-
 use syscalls::abi::net::{AF_UNSPEC, MessageFlags, SO_REUSEADDR, SO_REUSEPORT};
-use syscalls::errno::{EAFNOSUPPORT, EINVAL, ENOTCONN, EOPNOTSUPP};
+use syscalls::errno::{EAFNOSUPPORT, EAGAIN, EINVAL, ENOTCONN, EOPNOTSUPP};
 use syscalls::{Errno, Stop};
 
-use super::labels::Wishes;
-use super::{DatagramSocket, Inner};
+use super::DatagramSocket;
 use crate::net::inet::addr::{Endpoint, Family, Mixed};
+use crate::net::inet::message::labels::Wishes;
 use crate::net::inet::stack::FreeBind;
-use crate::net::{Address, Control, Kind, Options, Outgoing, Received, Shutdown, Socket};
+use crate::net::{Address, Asked, Kind, Options, Outgoing, Received, Shutdown, Socket};
 use crate::task::Current;
 use crate::vfs::{Sink, Source};
 use crate::wait::{Ready, WaitQueue};
@@ -53,7 +51,7 @@ impl DatagramSocket {
     /// connect(2): from now on the socket has one peer.
     fn connect_to(&self, to: Endpoint) -> Result<(), Errno> {
         let mut inner = self.inner.lock();
-        let way = self.way(&inner, to.ip, Wishes::default())?;
+        let way = self.way(inner.local.ip, to.ip, Wishes::default())?;
         if inner.hold.is_none() {
             self.take_port(&mut inner, Endpoint::any(self.family))?;
         }
@@ -63,23 +61,6 @@ impl DatagramSocket {
         inner.peer = Some(Endpoint { ip: way.to, ..to });
         self.restate(&inner);
         Ok(())
-    }
-
-    fn receive_error(&self, dst: &mut Sink<'_>) -> Result<Received, Errno> {
-        let queued = self.errors.next()?;
-        let whole = queued.data.len();
-        let count = dst.write(&queued.data)?;
-        let control = Control {
-            notes: vec![self.note_error(&queued)],
-            ..Control::default()
-        };
-        Ok(Received {
-            count,
-            whole,
-            from: Some(queued.to.address(self.family)),
-            control,
-            told: MessageFlags::ERRQUEUE,
-        })
     }
 }
 
@@ -111,7 +92,7 @@ impl Socket for DatagramSocket {
     }
 
     fn note_inode(&self, ino: u64) {
-        self.ino.store(ino, Ordering::Relaxed);
+        self.set_ino(ino);
     }
 
     fn bind(&self, task: &Current, to: &Address) -> Result<(), Errno> {
@@ -167,29 +148,14 @@ impl Socket for DatagramSocket {
         if let Some(error) = self.errors.take() {
             return Err(error);
         }
-        let datagram = if flags.contains(MessageFlags::PEEK) {
-            self.inbox.peek()
-        } else {
-            self.inbox.take()
+        let (local, shut) = {
+            let inner = self.inner.lock();
+            (inner.local.ip, inner.shut.read)
         };
-        let datagram = match datagram {
-            Err(_) if self.inner.lock().shut.read => return Ok(Received::default()),
-            datagram => datagram?,
-        };
-        let whole = datagram.data.len();
-        let room = whole.min(dst.remaining());
-        let count = dst.write(datagram.data.get(..room).unwrap_or_default())?;
-        let control = Control {
-            notes: self.notes(&datagram),
-            ..Control::default()
-        };
-        Ok(Received {
-            count,
-            whole,
-            from: Some(datagram.from.address(self.family)),
-            control,
-            told: MessageFlags::empty(),
-        })
+        match self.receive_next(dst, flags, local) {
+            Err(EAGAIN) if shut => Ok(Received::default()),
+            received => received,
+        }
     }
 
     fn shutdown(&self, how: Shutdown) -> Result<(), Errno> {
@@ -217,13 +183,13 @@ impl Socket for DatagramSocket {
         _: &Current,
         level: i32,
         name: i32,
-        room: usize,
+        asked: Asked,
     ) -> Result<Vec<u8>, Errno> {
-        self.option(level, name, room)
+        self.own_option(level, name, asked.room)
     }
 
     fn set_option(&self, task: &Current, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {
-        self.change_option(task, level, name, value)
+        self.change_own_option(task, level, name, value)
     }
 
     fn readable_bytes(&self) -> Result<usize, Errno> {
@@ -231,16 +197,8 @@ impl Socket for DatagramSocket {
     }
 
     fn poll(&self) -> Ready {
-        let Inner { shut, .. } = &*self.inner.lock();
-        let shut = *shut;
-        let mut ready = Ready::WRITABLE;
-        ready.set(Ready::ERR, self.errors.any());
-        ready.set(Ready::HUP, shut.read && shut.write);
-        ready.set(Ready::READABLE | Ready::RDHUP, shut.read);
-        if self.inbox.next_len().is_some() {
-            ready |= Ready::READABLE;
-        }
-        ready
+        let shut = self.inner.lock().shut;
+        self.readiness(shut)
     }
 
     fn queue(&self) -> &WaitQueue {

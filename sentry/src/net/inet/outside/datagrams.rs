@@ -5,24 +5,23 @@
 
 use std::net::IpAddr;
 
-use smoltcp::iface::{SocketHandle, SocketSet};
-use smoltcp::phy::ChecksumCapabilities;
-use smoltcp::socket::raw::{PacketBuffer, PacketMetadata, Socket};
-use smoltcp::time::Instant;
-use smoltcp::wire::{
-    Icmpv4DstUnreachable, Icmpv4Packet, Icmpv4Repr, Icmpv6DstUnreachable, Icmpv6Packet, Icmpv6Repr,
-    IpAddress, IpProtocol, IpRepr, IpVersion, Ipv4Packet, Ipv4Repr, Ipv6Packet, Ipv6Repr,
-    UdpPacket, UdpRepr,
-};
-use syscalls::Errno;
-use syscalls::errno::{ECONNREFUSED, EHOSTUNREACH, ENETUNREACH};
-
 use super::super::addr::Endpoint;
-use super::super::datagram::{Datagram, Delivery};
+use super::super::datagram::Delivery;
+use super::super::icmp::News;
+use super::super::message::Datagram;
+use super::super::packet::Packet;
 use super::super::stack::Stack;
 use super::engine::{Engine, Port, now};
 use super::{Command, Outside};
 use crate::time::now_realtime;
+use smoltcp::iface::{SocketHandle, SocketSet};
+use smoltcp::phy::{ChecksumCapabilities, Device, TxToken};
+use smoltcp::socket::raw::{PacketBuffer, PacketMetadata, Socket};
+use smoltcp::time::Instant;
+use smoltcp::wire::{
+    Icmpv4DstUnreachable, Icmpv4Packet, Icmpv4Repr, Icmpv6DstUnreachable, Icmpv6Packet, Icmpv6Repr,
+    IpProtocol, IpRepr, IpVersion, Ipv4Packet, Ipv4Repr, Ipv6Packet, Ipv6Repr, UdpPacket, UdpRepr,
+};
 
 /// Packets that wait, and bytes of them.
 const WAITING: usize = 256;
@@ -31,7 +30,7 @@ const ROOM: usize = 512 << 10;
 /// Sockets of the stack for whole packets.
 pub(super) struct Packets {
     sockets: SocketSet<'static>,
-    all: Vec<(IpVersion, IpProtocol, SocketHandle)>,
+    all: [(IpVersion, SocketHandle); 2],
 }
 
 /// A packet of IP, taken apart.
@@ -43,37 +42,22 @@ struct Parts<'a> {
     payload: &'a [u8],
 }
 
-/// Whose connection ICMP tells of, (ours, theirs), and what.
-pub(super) type News = ((Endpoint, Endpoint), Errno);
-
 impl Packets {
     pub(super) fn new() -> Self {
         let mut sockets = SocketSet::new(Vec::new());
-        let kinds = [
-            (IpVersion::Ipv4, IpProtocol::Udp),
-            (IpVersion::Ipv6, IpProtocol::Udp),
-            (IpVersion::Ipv4, IpProtocol::Icmp),
-            (IpVersion::Ipv6, IpProtocol::Icmpv6),
-        ];
         let buffer = || PacketBuffer::new(vec![PacketMetadata::EMPTY; WAITING], vec![0; ROOM]);
-        let all = kinds.map(|(version, protocol)| {
-            let socket = Socket::new(Some(version), Some(protocol), buffer(), buffer());
-            (version, protocol, sockets.add(socket))
+        let all = [IpVersion::Ipv4, IpVersion::Ipv6].map(|version| {
+            let socket = Socket::new(Some(version), None, buffer(), buffer());
+            (version, sockets.add(socket))
         });
-        Packets {
-            sockets,
-            all: all.to_vec(),
-        }
+        Packets { sockets, all }
     }
 
     /// Puts a packet with the other packets that go out; drops it where there is no room.
     fn push(&mut self, packet: &[u8]) {
         let version = IpVersion::of_packet(packet).ok();
-        let protocol = take_apart(packet).map(|parts| parts.protocol);
-        let fits = |(v, p, _): &&(IpVersion, IpProtocol, SocketHandle)| {
-            Some(*v) == version && Some(*p) == protocol
-        };
-        if let Some((.., handle)) = self.all.iter().find(fits) {
+        let fits = |(v, _): &&(IpVersion, SocketHandle)| Some(*v) == version;
+        if let Some((_, handle)) = self.all.iter().find(fits) {
             let _ = self.sockets.get_mut::<Socket>(*handle).send_slice(packet);
         }
     }
@@ -90,6 +74,13 @@ impl Engine {
 }
 
 impl Port {
+    /// Sends a frame as it is.
+    pub(super) fn send_frame(&mut self, frame: &[u8]) {
+        if let Some(token) = self.wire.transmit(now()) {
+            token.consume(frame.len(), |room| room.copy_from_slice(frame));
+        }
+    }
+
     /// The frame that the wire holds is no connection's.
     pub(super) fn take_packet(&mut self) {
         self.wire.offer();
@@ -112,7 +103,7 @@ impl Port {
     /// Hands packets that have arrived to whom they are for.
     pub(super) fn hear_packets(&mut self, guest: &Stack) -> Vec<News> {
         let mut news = Vec::new();
-        for (.., handle) in self.packets.all.clone() {
+        for (_, handle) in self.packets.all {
             loop {
                 let socket = self.packets.sockets.get_mut::<Socket>(handle);
                 let Ok(packet) = socket.recv().map(<[u8]>::to_vec) else {
@@ -121,6 +112,10 @@ impl Port {
                 let Some(parts) = take_apart(&packet) else {
                     continue;
                 };
+                let whole = Packet::parse(packet.clone());
+                if let Some(whole) = &whole {
+                    guest.offer_raw(self.link, whole);
+                }
                 match parts.protocol {
                     IpProtocol::Udp => {
                         if deliver(guest, self.link, &parts) == Some(Delivery::NoPort)
@@ -129,7 +124,13 @@ impl Port {
                             self.packets.push(&answer);
                         }
                     }
-                    _ => news.extend(hear(guest, &parts)),
+                    IpProtocol::Icmp | IpProtocol::Icmpv6 => {
+                        if let Some(packet) = &whole {
+                            guest.take_pong(self.link, packet);
+                            news.extend(guest.hear_error(packet));
+                        }
+                    }
+                    _ => {}
                 }
             }
         }
@@ -234,71 +235,17 @@ fn no_port(packet: &[u8], parts: &Parts<'_>) -> Option<Vec<u8>> {
     }
 }
 
-/// What a message of ICMP tells of something that was sent from here.
-fn hear(guest: &Stack, parts: &Parts<'_>) -> Option<News> {
-    let unreachable = |network, port, code| match code {
-        code if code == network => ENETUNREACH,
-        code if code == port => ECONNREFUSED,
-        _ => EHOSTUNREACH,
-    };
-    let (why, about) = match parts.protocol {
-        IpProtocol::Icmp => match parts.payload {
-            [3, code, _, _, _, _, _, _, about @ ..] => (unreachable(0, 3, *code), about),
-            _ => return None,
-        },
-        _ => match parts.payload {
-            [1, code, _, _, _, _, _, _, about @ ..] => (unreachable(0, 4, *code), about),
-            _ => return None,
-        },
-    };
-    // Only its beginning came along: lengths say more than there is.
-    let (from, to, protocol, begin) = match about.first()? >> 4 {
-        4 => {
-            let header = usize::from(about.first()? & 15) * 4;
-            let ip = Ipv4Packet::new_unchecked(about.get(..20)?);
-            let begin = about.get(header..)?;
-            (
-                ip.src_addr().into(),
-                ip.dst_addr().into(),
-                ip.next_header(),
-                begin,
-            )
-        }
-        6 => {
-            let ip = Ipv6Packet::new_unchecked(about.get(..40)?);
-            let begin = about.get(40..)?;
-            (
-                IpAddress::from(ip.src_addr()),
-                IpAddress::from(ip.dst_addr()),
-                ip.next_header(),
-                begin,
-            )
-        }
-        _ => return None,
-    };
-    let ports = begin.get(..4)?;
-    let port = |at: usize| Some(u16::from_be_bytes(ports.get(at..at + 2)?.try_into().ok()?));
-    let end = |ip: IpAddress, port| Endpoint {
-        ip: ip.into(),
-        port,
-    };
-    let (local, remote) = (end(from, port(0)?), end(to, port(2)?));
-    match protocol {
-        IpProtocol::Tcp => Some(((local, remote), why)),
-        IpProtocol::Udp => {
-            let data = begin.get(8..).unwrap_or_default().to_vec();
-            if why == ECONNREFUSED
-                && let Some(socket) = guest.udp.find(local, remote, 0)
-            {
-                socket.refused_outside(remote, data);
-            }
-            None
-        }
-        _ => None,
-    }
-}
-
 impl Outside {
+    /// Sends a packet out by an interface.
+    pub(in crate::net::inet) fn packet(&self, link: u32, packet: &[u8]) {
+        self.order(Command::Packet(link, packet.to_vec()));
+    }
+
+    /// Sends a frame out by an interface.
+    pub(in crate::net::inet) fn frame(&self, link: u32, frame: &[u8]) {
+        self.order(Command::Frame(link, frame.to_vec()));
+    }
+
     /// Sends a datagram of UDP out by its interface.
     pub(in crate::net::inet) fn send(&self, datagram: &Datagram) {
         let udp = UdpRepr {

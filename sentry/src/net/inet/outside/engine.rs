@@ -19,6 +19,7 @@ use super::resolver::Resolver;
 use super::streams::Connection;
 use super::wire::Wire;
 use super::{Command, Outside};
+use crate::net::packet::Direction;
 use crate::time::now_monotonic;
 
 /// Frames of one interface that are taken in before anything else is done.
@@ -101,6 +102,11 @@ impl Engine {
                         }
                     }
                     Command::Packet(link, packet) => self.send_packet(link, &packet),
+                    Command::Frame(link, frame) => {
+                        if let Some(port) = self.ports.iter_mut().find(|port| port.link == link) {
+                            port.send_frame(&frame);
+                        }
+                    }
                 }
             }
             let mut more = true;
@@ -157,6 +163,12 @@ impl Engine {
             };
             if !port.wire.next() {
                 return false;
+            }
+            if let Some(guest) = self.stack.upgrade()
+                && !guest.taps.is_empty()
+            {
+                let frame = port.wire.frame().bytes;
+                guest.tap_frame(port.link, Direction::In, frame, None);
             }
             match frame::look(port.wire.frame()) {
                 Seen::Segment(segment) => self.segment(at, segment),

@@ -63,6 +63,8 @@ enum Command {
     Ask(Endpoint, Vec<u8>),
     /// A packet of IP goes out by the interface with the number.
     Packet(u32, Vec<u8>),
+    /// A frame goes out by the interface with the number.
+    Frame(u32, Vec<u8>),
 }
 
 /// A connection that a socket of the sandbox begins.

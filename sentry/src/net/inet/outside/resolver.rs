@@ -13,8 +13,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use nix::sys::socket::{MsgFlags, recv, send};
 
 use super::super::addr::Endpoint;
-use super::super::datagram::Datagram;
 use super::super::links::LOOPBACK;
+use super::super::message::Datagram;
 use super::super::stack::Stack;
 use crate::time::now_realtime;
 

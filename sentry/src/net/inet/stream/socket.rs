@@ -16,7 +16,7 @@ use super::{Flow, Inner, OPEN, Role, StreamSocket, TcpState};
 use crate::net::inet::addr::Endpoint;
 use crate::net::inet::ports::Use;
 use crate::net::inet::stack::FreeBind;
-use crate::net::{Address, Kind, Options, Outgoing, Received, Shutdown, Socket};
+use crate::net::{Address, Asked, Kind, Options, Outgoing, Received, Shutdown, Socket};
 use crate::task::Current;
 use crate::vfs::{Sink, Source};
 use crate::wait::{Ready, WaitQueue};
@@ -296,9 +296,9 @@ impl Socket for StreamSocket {
         _: &Current,
         level: i32,
         name: i32,
-        room: usize,
+        asked: Asked,
     ) -> Result<Vec<u8>, Errno> {
-        self.option(level, name, room)
+        self.option(level, name, asked.room)
     }
 
     fn set_option(&self, task: &Current, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {

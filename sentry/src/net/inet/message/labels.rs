@@ -6,28 +6,27 @@ use syscalls::Errno;
 use syscalls::abi::net::{
     IP_ORIGDSTADDR, IP_PKTINFO, IP_RECVERR, IP_RECVTOS, IP_RECVTTL, IP_TOS, IP_TTL, IPPROTO_IP,
     IPPROTO_IPV6, IPPROTO_UDP, IPV6_HOPLIMIT, IPV6_PKTINFO, IPV6_RECVERR, IPV6_RECVHOPLIMIT,
-    IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, In6Pktinfo, InPktinfo, SO_TIMESTAMP,
-    SO_TIMESTAMPNS, SOL_SOCKET, UDP_SEGMENT,
+    IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, In6Pktinfo, InPktinfo, UDP_SEGMENT,
 };
-use syscalls::abi::time::{Timespec, Timeval};
 use syscalls::errno::EINVAL;
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::super::addr::{Endpoint, Family};
-use super::DatagramSocket;
+use super::Base;
 use super::errors::Queued;
 use super::inbox::Datagram;
 use crate::net::control::Note;
+use crate::net::timestamp;
 
 /// What a sender asks for in one message.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Wishes {
-    pub(super) source: Option<IpAddr>,
-    pub(super) link: u32,
-    pub(super) ttl: Option<u8>,
-    pub(super) tos: Option<u8>,
+pub(in crate::net::inet) struct Wishes {
+    pub(in crate::net::inet) source: Option<IpAddr>,
+    pub(in crate::net::inet) link: u32,
+    pub(in crate::net::inet) ttl: Option<u8>,
+    pub(in crate::net::inet) tos: Option<u8>,
     /// Bytes of each datagram that the data is cut into.
-    pub(super) segment: Option<usize>,
+    pub(in crate::net::inet) segment: Option<usize>,
 }
 
 fn number(body: &[u8]) -> Result<i32, Errno> {
@@ -39,7 +38,7 @@ fn number(body: &[u8]) -> Result<i32, Errno> {
 }
 
 impl Wishes {
-    pub(super) fn read(notes: &[Note]) -> Result<Self, Errno> {
+    pub(in crate::net::inet) fn read(notes: &[Note]) -> Result<Self, Errno> {
         let mut wishes = Wishes::default();
         for note in notes {
             let body = note.body.as_slice();
@@ -88,17 +87,17 @@ fn note(level: i32, kind: i32, body: &[u8]) -> Note {
     }
 }
 
-impl DatagramSocket {
+impl Base {
     /// The messages that this socket's program wants with a datagram.
-    pub(super) fn notes(&self, datagram: &Datagram) -> Vec<Note> {
+    pub(in crate::net::inet) fn notes(&self, datagram: &Datagram, local: IpAddr) -> Vec<Note> {
         let mut notes = Vec::new();
-        self.note_time(datagram, &mut notes);
+        timestamp::note(&self.options, datagram.at, &mut notes);
         match (self.family, datagram.to) {
-            (Family::V4, IpAddr::V4(to)) => self.notes_v4(datagram, to, &mut notes),
+            (Family::V4, IpAddr::V4(to)) => self.notes_v4(datagram, (to, local), &mut notes),
             (Family::V6, to) => {
                 self.notes_v6(datagram, to, &mut notes);
                 if let IpAddr::V4(to) = to {
-                    self.notes_v4(datagram, to, &mut notes);
+                    self.notes_v4(datagram, (to, local), &mut notes);
                 }
             }
             (Family::V4, IpAddr::V6(_)) => {}
@@ -106,26 +105,16 @@ impl DatagramSocket {
         notes
     }
 
-    fn note_time(&self, datagram: &Datagram, notes: &mut Vec<Note>) {
-        let sec = i64::try_from(datagram.at.div_euclid(1_000_000_000)).unwrap_or(i64::MAX);
-        let nsec = i64::try_from(datagram.at.rem_euclid(1_000_000_000)).unwrap_or(0);
-        if self.options.kept(SO_TIMESTAMPNS) != 0 {
-            let time = Timespec { sec, nsec };
-            notes.push(note(SOL_SOCKET, SO_TIMESTAMPNS, time.as_bytes()));
-        } else if self.options.kept(SO_TIMESTAMP) != 0 {
-            let time = Timeval {
-                sec,
-                usec: nsec / 1000,
-            };
-            notes.push(note(SOL_SOCKET, SO_TIMESTAMP, time.as_bytes()));
-        }
-    }
-
-    fn notes_v4(&self, datagram: &Datagram, to: Ipv4Addr, notes: &mut Vec<Note>) {
+    fn notes_v4(
+        &self,
+        datagram: &Datagram,
+        (to, local): (Ipv4Addr, IpAddr),
+        notes: &mut Vec<Note>,
+    ) {
         let wants = |name| self.numbers.is_set(IPPROTO_IP, name);
         if wants(IP_PKTINFO) {
             // The local address is what an answer would come from.
-            let local = match self.inner.lock().local.ip {
+            let local = match local {
                 IpAddr::V4(ip) if !ip.is_unspecified() && to.is_multicast() => ip,
                 _ => to,
             };
@@ -179,7 +168,7 @@ impl DatagramSocket {
     }
 
     /// The message that describes an error of the queue.
-    pub(super) fn note_error(&self, queued: &Queued) -> Note {
+    pub(in crate::net::inet) fn note_error(&self, queued: &Queued) -> Note {
         let family = Family::of(queued.to.ip);
         let offender = Endpoint {
             ip: queued.offender,

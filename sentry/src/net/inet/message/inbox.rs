@@ -29,7 +29,7 @@ pub(in crate::net) struct Datagram {
 /// What Linux charges a receive buffer for a packet besides its bytes.
 const OVERHEAD: usize = 768;
 
-pub(super) struct Inbox(Mutex<State>);
+pub(in crate::net::inet) struct Inbox(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -50,7 +50,7 @@ fn charge(datagram: &Datagram) -> usize {
 
 impl Inbox {
     /// Puts a datagram in; drops it where the buffer is full. True if it was taken.
-    pub(super) fn put(&self, datagram: Datagram, buffer: usize) -> bool {
+    pub(in crate::net::inet) fn put(&self, datagram: Datagram, buffer: usize) -> bool {
         let mut state = self.0.lock();
         // As Linux: what crosses the limit is still taken.
         if state.charge > buffer {
@@ -63,7 +63,7 @@ impl Inbox {
     }
 
     /// The next one; `EAGAIN`.
-    pub(super) fn take(&self) -> Result<Datagram, Errno> {
+    pub(in crate::net::inet) fn take(&self) -> Result<Datagram, Errno> {
         let mut state = self.0.lock();
         let datagram = state.waiting.pop_front().ok_or(EAGAIN)?;
         state.charge = state.charge.saturating_sub(charge(&datagram));
@@ -71,22 +71,22 @@ impl Inbox {
     }
 
     /// A copy of the next one; `EAGAIN`.
-    pub(super) fn peek(&self) -> Result<Datagram, Errno> {
+    pub(in crate::net::inet) fn peek(&self) -> Result<Datagram, Errno> {
         self.0.lock().waiting.front().cloned().ok_or(EAGAIN)
     }
 
     /// Bytes of the next one, `None` if there is none.
-    pub(super) fn next_len(&self) -> Option<usize> {
+    pub(in crate::net::inet) fn next_len(&self) -> Option<usize> {
         self.0.lock().waiting.front().map(|next| next.data.len())
     }
 
     /// What the receive buffer is charged.
-    pub(super) fn charge(&self) -> usize {
+    pub(in crate::net::inet) fn charge(&self) -> usize {
         self.0.lock().charge
     }
 
     /// Datagrams for which there was no room.
-    pub(super) fn drops(&self) -> u64 {
+    pub(in crate::net::inet) fn drops(&self) -> u64 {
         self.0.lock().drops
     }
 }

@@ -49,14 +49,10 @@ fn find_or_build() -> Result<PathBuf, String> {
         return Ok(PathBuf::from(given));
     }
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    build.current_dir(top()).args([
-        "build",
-        "--quiet",
-        "--package",
-        "runsc-cli",
-        "--bin",
-        "runsk",
-    ]);
+    // The shim lies beside it.
+    build
+        .current_dir(top())
+        .args(["build", "--quiet", "--package", "runsc-cli", "--bins"]);
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }

@@ -111,6 +111,7 @@ fn forbids_unsafe(root: &Path, faults: &mut Vec<String>) -> Result<(), String> {
         "gofer/src/lib.rs",
         "sentry/src/lib.rs",
         "runsc-cli/src/main.rs",
+        "runsc-cli/src/shim/main.rs",
         "tests/src/lib.rs",
         "tools/src/main.rs",
     ];

@@ -1,0 +1,136 @@
+//! Events for containerd, in the order in which they happened.
+//!
+//! They go to the socket that containerd listens on. While it is being restarted they wait:
+//! this program outlives it.
+
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use containerd_shim::event::Event;
+use containerd_shim::protos::shim::event::Envelope;
+use containerd_shim::protos::shim::events::ForwardRequest;
+use containerd_shim::protos::ttrpc::context;
+use containerd_shim::protos::{Client, EventsClient};
+use containerd_shim::util::{connect, convert_to_any, timestamp};
+
+/// Events that may wait; what is more is lost.
+const WAITING: usize = 4096;
+/// How long containerd may take to accept an event.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between attempts to reach it.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Where events are put.
+#[derive(Clone)]
+pub(crate) struct Events {
+    namespace: String,
+    queue: SyncSender<ForwardRequest>,
+    unsent: Arc<Unsent>,
+}
+
+/// How many events have not reached containerd yet.
+#[derive(Default)]
+struct Unsent {
+    count: Mutex<usize>,
+    fewer: Condvar,
+}
+
+impl Events {
+    /// For the daemon that listens at `address`, a path.
+    pub(crate) fn new(address: String, namespace: String) -> Self {
+        let (queue, events) = sync_channel(WAITING);
+        let unsent = Arc::new(Unsent::default());
+        let sent = Arc::clone(&unsent);
+        std::thread::spawn(move || send_all(&address, &events, &sent));
+        Events {
+            namespace,
+            queue,
+            unsent,
+        }
+    }
+
+    pub(crate) fn publish(&self, event: impl Event) {
+        let topic = event.topic();
+        let (Ok(event), Ok(now)) = (convert_to_any(Box::new(event)), timestamp()) else {
+            log::error!("event {topic}: it cannot be told");
+            return;
+        };
+        let mut envelope = Envelope::new();
+        envelope.set_timestamp(now);
+        envelope.set_namespace(self.namespace.clone());
+        envelope.set_topic(topic);
+        envelope.set_event(event);
+        let mut request = ForwardRequest::new();
+        request.set_envelope(envelope);
+        self.unsent.add();
+        if let Err(TrySendError::Full(lost) | TrySendError::Disconnected(lost)) =
+            self.queue.try_send(request)
+        {
+            self.unsent.remove();
+            log::error!("event {} is lost: too many wait", lost.envelope().topic);
+        }
+    }
+
+    /// Waits until all are sent, but not for long.
+    pub(crate) fn flush(&self) {
+        let end = Instant::now() + Duration::from_secs(5);
+        let mut count = self.unsent.lock();
+        while *count > 0 {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                log::warn!("{count} events did not reach containerd");
+                return;
+            }
+            let woken = self.unsent.fewer.wait_timeout(count, left);
+            count = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Unsent {
+    fn lock(&self) -> std::sync::MutexGuard<'_, usize> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self) {
+        *self.lock() += 1;
+    }
+
+    fn remove(&self) {
+        let mut count = self.lock();
+        *count = count.saturating_sub(1);
+        self.fewer.notify_all();
+    }
+}
+
+fn send_all(address: &str, events: &Receiver<ForwardRequest>, unsent: &Unsent) {
+    let mut client = None;
+    for event in events {
+        while let Err(reason) = send(&mut client, address, &event) {
+            log::debug!("event {}: {reason}", event.envelope().topic);
+            client = None;
+            std::thread::sleep(PAUSE);
+        }
+        unsent.remove();
+    }
+}
+
+fn send(
+    client: &mut Option<EventsClient>,
+    address: &str,
+    event: &ForwardRequest,
+) -> Result<(), String> {
+    let client = match client {
+        Some(client) => client,
+        None => {
+            let socket = connect(address).map_err(|error| error.to_string())?;
+            let new = Client::new(socket).map_err(|error| error.to_string())?;
+            client.insert(EventsClient::new(new))
+        }
+    };
+    client
+        .forward(context::with_duration(PATIENCE), event)
+        .map(drop)
+        .map_err(|error| error.to_string())
+}

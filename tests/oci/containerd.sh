@@ -1,20 +1,7 @@
 # A containerd of its own, with its shim for runc.
 . "$LIB"
 
-cat > config.toml <<J
-version = 2
-root = "$PWD/root"
-state = "$PWD/run"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-  address = "$PWD/c.sock"
-[ttrpc]
-  address = "$PWD/t.sock"
-J
-containerd -c config.toml > daemon.log 2>&1 &
-DAEMON=$!
-ctr() { timeout -k 1 60 ctr -a "$PWD/c.sock" "$@" 2>>stderr; }
-until_true ctr version
+start_containerd
 cp -a "$BASE" rootfs
 RUN="--runc-binary $(command -v "$RUNTIME") --runtime io.containerd.runc.v2 --rootfs"
 say run ctr run --rm $RUN "$PWD/rootfs" c1 /bin/echo hello
@@ -26,8 +13,7 @@ ctr tasks ls | grep -o PAUSED
 say resume ctr tasks resume c2
 ctr tasks metrics c2 | grep -c memory.usage_in_bytes
 say kill ctr tasks kill -s SIGKILL c2
-until_true sh -c "ctr -a $PWD/c.sock tasks ls | grep STOPPED"
+until_true sh -c "$CTR tasks ls | grep STOPPED"
 say delete ctr tasks delete c2
 say remove ctr containers delete c2
-kill $DAEMON
-wait $DAEMON
+stop_containerd

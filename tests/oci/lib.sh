@@ -94,3 +94,28 @@ stop_docker() {
   wait $DAEMON
   find exec -name state.json
 }
+
+# start_containerd: a daemon of this script's own, which finds shims beside the runtime under
+# test; `ctr` talks to it. Again after stop_containerd, it goes on where it was.
+start_containerd() {
+  cat > config.toml <<J
+version = 2
+root = "$PWD/root"
+state = "$PWD/run"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+  address = "$PWD/c.sock"
+[ttrpc]
+  address = "$PWD/t.sock"
+J
+  PATH=$(dirname "$RUNTIME"):$PATH containerd -c config.toml >> daemon.log 2>&1 &
+  DAEMON=$!
+  CTR="ctr -a $PWD/c.sock"
+  STDERR=$PWD/stderr
+  ctr() { timeout -k 1 60 $CTR "$@" 2>>"$STDERR"; }
+  until_true ctr version
+}
+stop_containerd() {
+  kill $DAEMON
+  wait $DAEMON
+}

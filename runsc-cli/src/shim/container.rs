@@ -205,6 +205,11 @@ impl Container {
         if id.is_empty() || id.contains('/') {
             return Err(fault::invalid(format_args!("exec id \"{id}\"")));
         }
+        if self.is_paused() {
+            return Err(fault::not_now(
+                "cannot exec in a paused container: resume it",
+            ));
+        }
         let mut execs = self.execs();
         if execs.contains_key(id) {
             return Err(fault::exists(format_args!("process {id} already exists")));

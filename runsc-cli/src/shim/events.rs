@@ -107,30 +107,39 @@ impl Unsent {
 fn send_all(address: &str, events: &Receiver<ForwardRequest>, unsent: &Unsent) {
     let mut client = None;
     for event in events {
-        while let Err(reason) = send(&mut client, address, &event) {
-            log::debug!("event {}: {reason}", event.envelope().topic);
-            client = None;
-            std::thread::sleep(PAUSE);
+        let topic = &event.envelope().topic;
+        loop {
+            // The daemon that this connection led to may be gone.
+            let old = client.take();
+            let retry_at_once = old.is_some();
+            match send(old, address, &event) {
+                Ok(connected) => {
+                    client = Some(connected);
+                    break;
+                }
+                Err(reason) => log::debug!("event {topic}: {reason}"),
+            }
+            if !retry_at_once {
+                std::thread::sleep(PAUSE);
+            }
         }
         unsent.remove();
     }
 }
 
+/// Sends one, by a new connection if there is none; the connection.
 fn send(
-    client: &mut Option<EventsClient>,
+    client: Option<EventsClient>,
     address: &str,
     event: &ForwardRequest,
-) -> Result<(), String> {
-    let client = match client {
-        Some(client) => client,
-        None => {
-            let socket = connect(address).map_err(|error| error.to_string())?;
-            let new = Client::new(socket).map_err(|error| error.to_string())?;
-            client.insert(EventsClient::new(new))
-        }
+) -> Result<EventsClient, String> {
+    let connect = || -> containerd_shim::Result<EventsClient> {
+        Ok(EventsClient::new(Client::new(connect(address)?)?))
     };
+    let client = client.map_or_else(connect, Ok);
+    let client = client.map_err(|error| error.to_string())?;
     client
         .forward(context::with_duration(PATIENCE), event)
-        .map(drop)
-        .map_err(|error| error.to_string())
+        .map_err(|error| error.to_string())?;
+    Ok(client)
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use platform::systrap::SystrapPlatform;
 use platform::{MemoryFile, Platform};
 
+#[path = "guests/attack.rs"]
+mod attack;
 #[path = "guests/mod.rs"]
 mod guests;
 #[path = "guests/rewritten.rs"]

@@ -88,10 +88,15 @@ impl Layout {
     }
 }
 
+/// True if processor and host have the instructions XSAVE and XRSTOR.
+pub(crate) fn has_xsave() -> bool {
+    const OSXSAVE: u32 = 1 << 27;
+    cpuid(1, 0).ecx & OSXSAVE != 0
+}
+
 /// XCR0; only x87 and SSE where the processor or the host has no XSAVE.
 fn enabled_components() -> u64 {
-    const OSXSAVE: u32 = 1 << 27;
-    if cpuid(1, 0).ecx & OSXSAVE == 0 {
+    if !has_xsave() {
         return 1 << X87 | 1 << SSE;
     }
     let (low, high): (u32, u32);

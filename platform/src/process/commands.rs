@@ -21,6 +21,8 @@ use crate::usercopy;
 
 /// As many address spaces as there can be process ids on most hosts.
 const SLOTS: u32 = 1 << 16;
+/// Bytes of a command page.
+const PAGE: usize = 4096;
 /// Command page and scratch page.
 const SLOT_SIZE: u64 = 2 * PAGE_SIZE;
 
@@ -105,7 +107,8 @@ impl CommandFile {
             file: Arc::clone(self),
             number,
         };
-        slot.put(0, &[0; OPERATIONS])?;
+        // The application sees the page, and nothing of what the one before was told.
+        slot.put(0, &[0; PAGE])?;
         slot.put(SENTRY, &u64::from(std::process::id()).to_ne_bytes())?;
         Ok(slot)
     }

@@ -9,8 +9,9 @@
 //! rbp locals; the host preserves all of them. rsp holds the **token** from the template's
 //! first moment on: a random number that no memory holds. The filter of these processes
 //! (`seccomp::mapper`) lets a privileged call pass only with the token as its sixth
-//! argument, so guest tasks, which lose it before application code runs, need no filter of
-//! their own. As an address it is non-canonical: no signal frame is ever written with it.
+//! argument, so guest tasks, which lose it before they touch memory that an application can
+//! write, need no filter of their own. As an address it is non-canonical, and mappers have no
+//! other stack: no signal frame is ever written with it.
 
 use std::arch::global_asm;
 use std::os::fd::OwnedFd;
@@ -283,6 +284,10 @@ global_asm!(
     "test rax, rax",
     "jnz 58b",
     "mov rbx, r15",
+    // From here on it touches memory that the application can write: it may be made to
+    // fault, and the frame of that signal shows every register. None holds the token.
+    "xor esp, esp",
+    "xor r9d, r9d",
     "movabs rax, {run}",
     "jmp rax",
     "runsk_stub_end:",

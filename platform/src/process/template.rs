@@ -33,13 +33,14 @@ use super::reaper::Reaper;
 use super::report::Reports;
 use super::{Common, ProcessSpace, guest_code, stub};
 use crate::MemoryFile;
+use crate::arch::has_xsave;
 use crate::host::{errno, random};
 use crate::seccomp::mapper;
 
 // rdi: the operations, rsi: how many (at least 1), rdx: where to go when they are done,
-// rcx: where to store the process id, r8: the token. Returns the helper's process id or -errno. The
-// helper exits with 0 or the error number of the fork; the template with the error number
-// of the operation that failed.
+// rcx: where to store the process id, r8: the token, r9: an XSAVE area to load, or 0. Returns
+// the helper's process id or -errno. The helper exits with 0 or the error number of the fork;
+// the template with the error number of the operation that failed.
 global_asm!(
     ".pushsection .text.runsk_template, \"ax\", @progbits",
     ".globl runsk_start_template",
@@ -50,11 +51,13 @@ global_asm!(
     "push r13",
     "push r14",
     "push r15",
+    "push rbp",
     "mov r12, rdi",
     "mov r13, rsi",
     "mov r14, rdx",
     "mov r15, rcx",
     "mov rbx, r8",
+    "mov rbp, r9",
     "mov eax, {clone}",
     "mov edi, {clone_helper}",
     "xor esi, esi",
@@ -64,6 +67,7 @@ global_asm!(
     "syscall",
     "test rax, rax",
     "jz 20f",
+    "pop rbp",
     "pop r15",
     "pop r14",
     "pop r13",
@@ -93,6 +97,12 @@ global_asm!(
 
     // The template: in a copy of our memory.
     "30:",
+    "test rbp, rbp",
+    "jz 35f",
+    "mov eax, -1",
+    "mov edx, -1",
+    "xrstor64 [rbp]",
+    "35:",
     "mov rax, [r12]",
     "mov rdi, [r12 + 8]",
     "mov rsi, [r12 + 16]",
@@ -105,7 +115,7 @@ global_asm!(
     "jae 40f",
     "add r12, 56",
     "dec r13",
-    "jnz 30b",
+    "jnz 35b",
     "mov rsp, rbx",
     "xor ebx, ebx",
     "jmp r14",
@@ -129,6 +139,7 @@ unsafe extern "C" {
         entry: u64,
         pid: *mut i32,
         token: u64,
+        vectors: *const Vectors,
     ) -> libc::c_long;
 }
 
@@ -177,14 +188,26 @@ fn token() -> Result<u64, Errno> {
     Ok(u64::from_ne_bytes(bytes) >> 2 | 1 << 62)
 }
 
+/// An XSAVE area in which every component is in its initial state: what our vector registers
+/// happen to hold is nothing for a guest task to show.
+#[repr(C, align(64))]
+struct Vectors([u8; 576]);
+
 fn fork(operations: &[Operation], token: u64) -> Result<Pid, Errno> {
     let words: Vec<[u64; 7]> = operations.iter().map(|operation| operation.0).collect();
     let mut pid = 0;
     let entry = stub::entries().mapper;
     let (first, count) = (words.as_ptr(), words.len());
-    // SAFETY: `words`, what they point to, and `pid` are valid for the call. The helper
-    // changes only `pid`; the template runs in a copy of our memory and never returns here.
-    let helper = unsafe { runsk_start_template(first, count, entry, &raw mut pid, token) };
+    let vectors = Vectors([0; 576]);
+    let vectors = if has_xsave() {
+        &raw const vectors
+    } else {
+        std::ptr::null()
+    };
+    // SAFETY: `words`, what they point to, `vectors` and `pid` are valid for the call. The
+    // helper changes only `pid`; the template runs in a copy of our memory, with vector
+    // registers of its own, and never returns here.
+    let helper = unsafe { runsk_start_template(first, count, entry, &raw mut pid, token, vectors) };
     // Not through `check_long`: the assembly returns -errno and leaves errno(3) alone.
     let helper = i32::try_from(helper).map_err(|_| EIO)?;
     if helper < 0 {
@@ -272,6 +295,9 @@ struct Seal {
     /// SIGURG, with which guest tasks are kicked once they are ready.
     mask: Box<u64>,
     nothing: Box<[u64; 2]>,
+    /// `stack_t`: none. Ours lies where applications will have memory of their own; a
+    /// mapper's frame, with the token, is not to be written there.
+    no_stack: Box<[u64; 3]>,
 }
 
 /// Name that `ps` shows.
@@ -308,10 +334,13 @@ impl Seal {
             capabilities: Box::new([CAPABILITY_VERSION_3, 0, 0, 0, 0, 0, 0, 0]),
             mask: Box::new(1 << (libc::SIGURG - 1)),
             nothing: Box::new([0; 2]),
+            no_stack: Box::new([0, u64::from(libc::SS_DISABLE.cast_unsigned()), 0]),
         })
     }
 
     fn operations(&self) -> Vec<Operation> {
+        /// Of <asm/prctl.h>.
+        const ARCH_SET_FS: u64 = 0x1002;
         let prctl = |option: i32, arg: u64| {
             Operation::new(libc::SYS_prctl, &[u64::from(option.cast_unsigned()), arg])
         };
@@ -340,6 +369,11 @@ impl Seal {
                 ],
             ),
         ];
+        operations.extend([
+            Operation::new(libc::SYS_sigaltstack, &[address(&raw const *self.no_stack)]),
+            // No address of ours for a guest task that is made to fault before it has its own.
+            Operation::new(libc::SYS_arch_prctl, &[ARCH_SET_FS, 0]),
+        ]);
         operations.extend(HANDLED.map(|signal| {
             let action = address(&raw const *self.action);
             Operation::new(libc::SYS_rt_sigaction, &[unsigned(signal), action, 0, 8])

@@ -44,6 +44,14 @@ impl ThreadPages {
         Ok(pages)
     }
 
+    /// Pages of a file of their own.
+    #[cfg(test)]
+    pub(crate) fn for_test() -> Self {
+        CommandFile::new()
+            .and_then(|file| Self::new(&Arc::new(file)))
+            .expect("memory for a thread's pages")
+    }
+
     /// As new: nothing of a former owner's is left.
     pub(super) fn reset(&self) -> Result<(), Errno> {
         // SAFETY: the whole of our pages.

@@ -230,11 +230,11 @@ impl Bound {
         }
         let mut regs = frame.regs(pages);
         let event = match frame.cause() {
-            cause if cause.signal == libc::SIGURG => {
+            // The kick, or a signal that somebody on the host sent, which is no concern of
+            // the guest: nobody runs on because of it who is to be interrupted.
+            cause if cause.signal == libc::SIGURG || cause.code <= 0 => {
                 interrupter.is_wanted().then_some(Event::Interrupted)
             }
-            // Somebody on the host sent a signal; it is no concern of the guest.
-            cause if cause.code <= 0 => None,
             cause => Some(exception(cause, &mut regs)),
         };
         self.at = At::Frame(frame);

@@ -1,7 +1,7 @@
 //! Taking turns with a task.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
@@ -47,9 +47,13 @@ pub(super) fn wait(
         std::hint::spin_loop();
     }
     let mut unheard = 0;
+    let mut looked = Instant::now();
     pages.word(SENTRY_SLEEPS).store(1, Ordering::SeqCst);
     while word.load(Ordering::SeqCst) == turn {
-        if futex::wait(word, turn, Some(LOOK)) == Err(syscalls::errno::ETIMEDOUT) {
+        let _ = futex::wait(word, turn, Some(LOOK));
+        // An application may wake us as often as it likes.
+        if looked.elapsed() >= LOOK {
+            looked = Instant::now();
             unheard += u32::from(interrupter.is_wanted());
             if unheard > PATIENCE || has_ended(task) {
                 return Err(Error::Died);
@@ -76,4 +80,35 @@ fn has_ended(task: Pid) -> bool {
     let flags =
         WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG | WaitPidFlag::__WALL;
     !matches!(waitid(Id::Pid(task), flags), Ok(WaitStatus::StillAlive))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::Interrupt;
+    use crate::process::layout::thread::TURN_APPLICATION;
+
+    #[test]
+    fn wakeups_do_not_keep_a_sleeper_from_looking() {
+        let pages = ThreadPages::for_test();
+        let word = pages.word(TURN);
+        word.store(TURN_APPLICATION, Ordering::SeqCst);
+        let interrupter = Interrupter::new();
+        assert!(interrupter.start());
+        interrupter.interrupt();
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    futex::wake(word, 1);
+                }
+            });
+            // Not a child: it has ended.
+            let waited = wait(&pages, TURN_APPLICATION, 0, Pid::this(), &interrupter);
+            stop.store(true, Ordering::Relaxed);
+            assert!(matches!(waited, Err(Error::Died)));
+        });
+    }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use syscalls::abi::fs::{
-    DN_MULTISHOT, F_ADD_SEALS, F_DUPFD, F_DUPFD_CLOEXEC, F_DUPFD_QUERY, F_GET_SEALS, F_GETFD,
-    F_GETFL, F_GETLEASE, F_GETLK, F_GETOWN, F_GETOWN_EX, F_GETPIPE_SZ, F_GETSIG, F_NOTIFY,
-    F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_OWNER_PGRP, F_OWNER_PID, F_OWNER_TID, F_SETFD,
-    F_SETFL, F_SETLEASE, F_SETLK, F_SETLKW, F_SETOWN, F_SETOWN_EX, F_SETPIPE_SZ, F_SETSIG, F_UNLCK,
-    FD_CLOEXEC,
+    DN_MULTISHOT, F_ADD_SEALS, F_CREATED_QUERY, F_DUPFD, F_DUPFD_CLOEXEC, F_DUPFD_QUERY,
+    F_GET_RW_HINT, F_GET_SEALS, F_GETFD, F_GETFL, F_GETLEASE, F_GETLK, F_GETOWN, F_GETOWN_EX,
+    F_GETPIPE_SZ, F_GETSIG, F_NOTIFY, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_OWNER_PGRP,
+    F_OWNER_PID, F_OWNER_TID, F_RDLCK, F_SET_RW_HINT, F_SETFD, F_SETFL, F_SETLEASE, F_SETLK,
+    F_SETLKW, F_SETOWN, F_SETOWN_EX, F_SETPIPE_SZ, F_SETSIG, F_UNLCK, F_WRLCK, FD_CLOEXEC,
 };
-use syscalls::errno::{EAGAIN, EBADF, EINVAL, EPERM, ESRCH};
+use syscalls::errno::{EBADF, EINVAL, EPERM, ESRCH};
 use syscalls::{Arg, Errno, Fd, Run, SysResult, UserAddr, call};
 
 use super::calls::result;
@@ -19,8 +19,8 @@ use crate::pipe::PipeEnd;
 use crate::signal::Signal;
 use crate::task::{Capabilities, Current};
 use crate::vfs::access::acts_as_owner;
-use crate::vfs::locks::Patience;
-use crate::vfs::{File, OpenMode, SignalOwner, seals};
+use crate::vfs::locks::{LockKind, Patience, lease};
+use crate::vfs::{File, OpenMode, SignalOwner, seals, write_hint};
 
 /// The largest pipe that anybody may ask for, bytes: /proc/sys/fs/pipe-max-size.
 const PIPE_MAX: usize = 1 << 20;
@@ -100,8 +100,18 @@ fn simple(task: &Current, fd: Fd, entry: &FdEntry, command: u32, arg: u64) -> Re
         F_GET_SEALS => seals::get(file),
         // Takes back what was asked for: nothing. Watching, by signals, is not served.
         F_NOTIFY if u32::try_from(arg) == Ok(DN_MULTISHOT) || arg == 0 => Ok(0),
-        F_GETLEASE => Ok(u64::try_from(F_UNLCK).unwrap_or_default()),
-        F_SETLEASE if i16::try_from(arg) == Ok(F_UNLCK) => Err(EAGAIN),
+        F_GETLEASE | F_SETLEASE => use_lease(task, fd, file, command, arg),
+        F_GET_RW_HINT => {
+            task.mem()
+                .write(UserAddr::new(arg).cast(), &write_hint::get(file))?;
+            Ok(0)
+        }
+        F_SET_RW_HINT => {
+            let hint = task.mem().read(UserAddr::new(arg).cast())?;
+            write_hint::set(&task.creds.get(), file, hint)?;
+            Ok(0)
+        }
+        F_CREATED_QUERY => Ok(u64::from(file.made_its_file())),
         _ => Err(EINVAL.why("fcntl command")),
     }
 }
@@ -133,6 +143,27 @@ fn set_status(task: &Current, fd: Fd, file: &Arc<File>, status: OpenMode) -> Res
     file.set_status(status);
     crate::vfs::sigio::update(task, file, fd);
     Ok(())
+}
+
+fn use_lease(
+    task: &Current,
+    fd: Fd,
+    file: &Arc<File>,
+    command: u32,
+    arg: u64,
+) -> Result<u64, Errno> {
+    if command == F_GETLEASE {
+        let kind = lease::of(file).map_or(F_UNLCK, LockKind::raw);
+        return Ok(u64::try_from(kind).unwrap_or_default());
+    }
+    let kind = match i16::try_from(u32::decode(arg)?).map_err(|_| EINVAL)? {
+        F_UNLCK => return lease::give_up(file).map(|()| 0),
+        F_RDLCK => LockKind::Read,
+        F_WRLCK => LockKind::Write,
+        _ => return Err(EINVAL),
+    };
+    lease::take(task, file, fd, kind)?;
+    Ok(0)
 }
 
 /// Whom SIGIO goes to.

@@ -93,10 +93,7 @@ pub(super) fn get(
         Some(held) => {
             let to_end = held.extent.last == Extent::END;
             let len = held.extent.last - held.extent.first + 1;
-            lock.kind = match held.kind {
-                LockKind::Read => F_RDLCK,
-                LockKind::Write => F_WRLCK,
-            };
+            lock.kind = held.kind.raw();
             lock.whence = 0;
             lock.start = i64::try_from(held.extent.first).map_err(|_| EOVERFLOW)?;
             lock.len = if to_end {

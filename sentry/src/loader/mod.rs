@@ -15,7 +15,7 @@ mod vdso;
 use std::sync::Arc;
 
 use platform::Prot;
-use syscalls::errno::{EIO, ELIBBAD, ELOOP, ENOENT, ENOEXEC};
+use syscalls::errno::{EFAULT, EINVAL, EIO, ELIBBAD, ELOOP, ENOENT, ENOEXEC};
 use syscalls::{Errno, PAGE_SIZE};
 
 use crate::kernel::Kernel;
@@ -90,8 +90,32 @@ const MAX_NAME: usize = 15;
 /// How far the heap starts behind the program, at random, at most, pages.
 const HEAP_RANDOM_PAGES: u64 = (1 << 30) / PAGE_SIZE;
 
-/// Makes memory that holds `program`. Errors are execve(2)'s.
-pub fn load(kernel: &Kernel, program: Program<'_>) -> Result<Image, Errno> {
+/// Why a program was not loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// execve(2) fails.
+    Call(Errno),
+    /// Its segments cannot lie in memory as they ask to: Linux finds out when the old
+    /// program is gone already, and kills the process.
+    Program,
+}
+
+impl From<Errno> for Refusal {
+    fn from(errno: Errno) -> Self {
+        Refusal::Call(errno)
+    }
+}
+
+/// What mapping segments says of a bad program.
+fn unfit(errno: Errno) -> Refusal {
+    match errno {
+        EINVAL | EFAULT => Refusal::Program,
+        errno => Refusal::Call(errno),
+    }
+}
+
+/// Makes memory that holds `program`.
+pub fn load(kernel: &Kernel, program: Program<'_>) -> Result<Image, Refusal> {
     let name = task_name(&program.path);
     let path = program.path.clone();
     let (open, identity, limits) = (program.open, program.identity, program.limits);
@@ -104,12 +128,12 @@ pub fn load(kernel: &Kernel, program: Program<'_>) -> Result<Image, Errno> {
     } else {
         Role::Interpreter
     };
-    let loaded = segments::map(&mm, &found.file, &elf, role)?;
+    let loaded = segments::map(&mm, &found.file, &elf, role).map_err(unfit)?;
     segments::bring_in(&mm, &elf, &loaded);
     let mut entry = loaded.entry;
     let mut base = 0;
     if let Some((file, elf)) = &interpreter {
-        let loaded = segments::map(&mm, file, elf, Role::Interpreter)?;
+        let loaded = segments::map(&mm, file, elf, Role::Interpreter).map_err(unfit)?;
         segments::bring_in(&mm, elf, &loaded);
         entry = loaded.entry;
         base = loaded.bias;

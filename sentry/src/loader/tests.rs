@@ -8,7 +8,7 @@ use platform::{MemoryFile, Prot};
 use syscalls::errno::{E2BIG, EACCES, EINVAL, EIO, ELIBBAD, ELOOP, ENOENT, ENOEXEC};
 use syscalls::{Errno, UserAddr, UserCStr, UserPtr};
 
-use super::{Identity, Image, Program, load};
+use super::{Identity, Image, Program, Refusal, load};
 use crate::config::Config;
 use crate::fs::page_cache::PageCache;
 use crate::fs::tmpfs;
@@ -69,6 +69,13 @@ impl Machine {
     }
 
     fn run(&self, path: &str, argv: &[&str]) -> Result<Image, Errno> {
+        self.load(path, argv).map_err(|refusal| match refusal {
+            Refusal::Call(errno) => errno,
+            Refusal::Program => EINVAL,
+        })
+    }
+
+    fn load(&self, path: &str, argv: &[&str]) -> Result<Image, Refusal> {
         let strings = |list: &[&str]| list.iter().map(|s| s.as_bytes().to_vec()).collect();
         let identity = |_: &Arc<File>| Identity {
             uid: 1,

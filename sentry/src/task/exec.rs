@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 
 use platform::Regs;
 use syscalls::abi::fs::PathFlags;
-use syscalls::errno::{E2BIG, EAGAIN, EINVAL, ENOENT};
+use syscalls::errno::{E2BIG, EAGAIN, EINVAL, ENOENT, ENOEXEC};
 use syscalls::{Errno, Fd, Restart, Run, Stop, SysResult, UserCStr, UserPtr, call};
 
 use super::exec_creds::ExecCredentials;
-use super::{Current, Resource};
-use crate::loader::{self, Image, Program};
+use super::{Current, ExitStatus, Resource};
+use crate::loader::{self, Image, Program, Refusal};
 use crate::ptrace::Event;
 use crate::signal::{AltStack, Signal};
 use crate::vfs::{File, Walking};
@@ -104,7 +104,15 @@ impl Current {
             (true, true) => format!("/dev/fd/{}", dirfd.0).into_bytes(),
             (true, false) => [format!("/dev/fd/{}/", dirfd.0).as_bytes(), path].concat(),
         };
-        let (image, creds) = self.load_program(file, shown, path_closes, strings)?;
+        let (image, creds) = match self.load_program(file, shown, path_closes, strings) {
+            Ok(loaded) => loaded,
+            Err(Refusal::Call(errno)) => return Err(errno.into()),
+            Err(Refusal::Program) => {
+                self.group.kill(ExitStatus::Killed(Signal::SEGV));
+                self.mark_work();
+                return Err(Stop::Registers);
+            }
+        };
         let before = self.numbers();
         self.become_sole()?;
         self.commit(image, creds);
@@ -123,7 +131,11 @@ impl Current {
         path: Vec<u8>,
         strings: Strings,
     ) -> Result<(), Stop> {
-        let (image, creds) = self.load_program(file, path, false, strings)?;
+        let loaded = self.load_program(file, path, false, strings);
+        let (image, creds) = loaded.map_err(|refusal| match refusal {
+            Refusal::Call(errno) => errno,
+            Refusal::Program => ENOEXEC,
+        })?;
         self.commit(image, creds);
         Ok(())
     }
@@ -135,7 +147,7 @@ impl Current {
         path: Vec<u8>,
         path_closes: bool,
         Strings { argv, envp }: Strings,
-    ) -> Result<(Image, ExecCredentials), Errno> {
+    ) -> Result<(Image, ExecCredentials), Refusal> {
         let open = |path: &[u8]| {
             if path.is_empty() {
                 return Err(ENOENT);

@@ -86,8 +86,8 @@ impl Resource {
 #[derive(Debug)]
 pub struct Limits(Mutex<[Rlimit; Resource::COUNT]>);
 
-/// The highest RLIMIT_NOFILE, /proc/sys/fs/nr_open.
-pub const NR_OPEN: u64 = 1 << 20;
+/// The highest RLIMIT_NOFILE as long as /proc/sys/fs/nr_open says nothing else.
+pub const MAX_OPEN: i64 = 1 << 20;
 
 impl Default for Limits {
     /// What a container gets that says nothing: Docker's defaults.
@@ -102,7 +102,7 @@ impl Default for Limits {
         };
         set(Resource::Stack, 8 << 20, INFINITY);
         set(Resource::Core, 0, INFINITY);
-        set(Resource::Nofile, 1024, NR_OPEN);
+        set(Resource::Nofile, 1024, MAX_OPEN.unsigned_abs());
         set(Resource::Memlock, 8 << 20, 8 << 20);
         set(Resource::Sigpending, 31_000, 31_000);
         set(Resource::Msgqueue, 819_200, 819_200);

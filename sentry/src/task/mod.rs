@@ -71,7 +71,7 @@ pub(crate) use exit::after_tracer;
 pub use fs_context::FsContext;
 pub(crate) use group::{GroupState, StopState};
 pub use group::{NewGroup, ThreadGroup};
-pub use limits::{INFINITY, Limits, NR_OPEN, Resource};
+pub use limits::{INFINITY, Limits, MAX_OPEN, Resource};
 pub use pause::Pause;
 pub use pid::{Pid, PidTable};
 pub(crate) use pid::{Process, Tree, Zombie};

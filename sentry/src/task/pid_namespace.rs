@@ -129,6 +129,15 @@ impl PidNamespace {
         self.state.lock().last
     }
 
+    /// Goes on giving numbers after `last`; `EINVAL` for none that could be one.
+    pub(crate) fn set_last(&self, last: Pid) -> Result<(), Errno> {
+        if !(0..=MAX).contains(&last) {
+            return Err(EINVAL);
+        }
+        self.state.lock().last = last;
+        Ok(())
+    }
+
     pub(super) fn departures(&self) -> &WaitQueue {
         &self.departures
     }

@@ -27,6 +27,14 @@ pub struct Settings {
 const TIMER_SLACK: u64 = 50_000;
 
 impl Settings {
+    /// 0 means the default again.
+    pub fn set_timer_slack(&mut self, ns: u64) {
+        self.timer_slack = match ns {
+            0 => self.default_timer_slack,
+            ns => ns,
+        };
+    }
+
     /// Those of a first thread on `cpus` processors.
     #[must_use]
     pub fn new(cpus: u32) -> Self {

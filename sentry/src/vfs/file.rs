@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use bitflags::bitflags;
+use syscalls::abi::fs::F_OWNER_PID;
 use syscalls::errno::{EAGAIN, EINVAL, ENODEV, ENOTDIR, ENOTTY, ESPIPE};
 use syscalls::{Errno, Stop, SysResult};
 
@@ -248,6 +249,8 @@ pub struct File {
     _claim: Claim,
     /// It has, or had, locks of its own.
     locked: AtomicBool,
+    /// There was no such file before it was opened.
+    made: AtomicBool,
     /// Whom SIGIO goes to.
     pub(crate) owner: Mutex<SignalOwner>,
     /// What tells that owner.
@@ -270,6 +273,7 @@ impl File {
         Arc::new(File {
             _claim: claim,
             locked: AtomicBool::new(false),
+            made: AtomicBool::new(false),
             owner: Mutex::new(Level::Leaf, SignalOwner::default()),
             teller: Mutex::new(Level::Leaf, None),
             location,
@@ -308,6 +312,16 @@ impl File {
     /// Gives back its locks when it goes.
     pub(crate) fn note_locked(&self) {
         self.locked.store(true, Ordering::Relaxed);
+    }
+
+    /// O_CREAT made what it is open on.
+    pub(super) fn note_made(&self) {
+        self.made.store(true, Ordering::Relaxed);
+    }
+
+    /// F_CREATED_QUERY.
+    pub(crate) fn made_its_file(&self) -> bool {
+        self.made.load(Ordering::Relaxed)
     }
 
     /// The inode behind it.
@@ -349,4 +363,13 @@ pub struct SignalOwner {
     pub id: Pid,
     /// F_SETSIG: 0 means SIGIO.
     pub signal: i32,
+}
+
+impl SignalOwner {
+    /// Makes it a process's unless it is somebody's already.
+    pub(super) fn or_process(&mut self, pid: Pid) {
+        if self.id == 0 {
+            (self.kind, self.id) = (F_OWNER_PID, pid);
+        }
+    }
 }

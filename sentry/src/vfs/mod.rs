@@ -42,6 +42,7 @@ pub mod transfer;
 mod unnamed;
 pub mod walk;
 mod write_access;
+pub(crate) mod write_hint;
 mod xattr;
 
 pub use access::{Access, permit};

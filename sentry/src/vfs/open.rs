@@ -12,11 +12,13 @@ use syscalls::{Errno, Fd, Stop};
 use super::access::{Access, acts_as_owner, permit};
 use super::create::{make, may_create, owner_of_new};
 use super::dentry::Place;
+use super::locks::LockKind;
+use super::locks::lease::{self, Breaking};
 use super::lookup::AnyName;
 use super::notify::{self, Event};
 use super::unnamed::mark_linkable;
 use super::walk::{Last, Walk, Walking};
-use super::write_access::{Claim, DenyWrite, WriteAccess};
+use super::write_access::{Claim, DenyWrite, ReadAccess, WriteAccess};
 use super::{
     Dentry, File, FileKind, FileName, FileOps, InodeRef, Location, Mode, MountFlags, NewNode,
     OpenMode, Owner, SetAttr, device,
@@ -358,11 +360,12 @@ impl Current {
         if mode.writes() && regular && !location.mount.is_writable() {
             return Err(EROFS.into());
         }
-        let claim = if mode.writes() && kind == FileKind::Regular {
-            Claim::Write(WriteAccess::take(&inode)?)
-        } else {
-            Claim::None
+        let claim = match kind {
+            FileKind::Regular if mode.writes() => Claim::Write(WriteAccess::take(&inode)?),
+            FileKind::Regular => Claim::Read(ReadAccess::take(&inode)),
+            _ => Claim::None,
         };
+        self.break_leases(&inode, open, made)?;
         let ops = self.open_inode(&location, mode)?;
         notify::event(Event::Open, &location);
         if truncates {
@@ -376,7 +379,28 @@ impl Current {
             notify::event(Event::Modify, &location);
         }
         let mode = mode - OpenMode::NOCTTY;
-        Ok(File::with_claim(location, ops, mode, claim))
+        let file = File::with_claim(location, ops, mode, claim);
+        if made == Made::Yes {
+            file.note_made();
+        }
+        Ok(file)
+    }
+
+    /// Waits until nobody has a lease that this opening would break.
+    fn break_leases(&self, inode: &InodeRef, open: &Opening, made: Made) -> Result<(), Stop> {
+        // As Linux has it, O_TRUNC alone breaks none.
+        let writes = open.flags.intersects(OpenFlags::ACCMODE);
+        let wanted = match made {
+            Made::Yes => return Ok(()),
+            Made::No if writes => LockKind::Write,
+            Made::No => LockKind::Read,
+        };
+        let how = if open.has(OpenFlags::NONBLOCK) {
+            Breaking::Asks
+        } else {
+            Breaking::Waits
+        };
+        lease::break_for(self, inode, wanted, how)
     }
 
     fn open_inode(&self, location: &Location, mode: OpenMode) -> Result<Box<dyn FileOps>, Stop> {

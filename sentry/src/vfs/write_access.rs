@@ -1,24 +1,49 @@
-//! A file is written or run, not both: `ETXTBSY`.
+//! A file is written or run, not both: `ETXTBSY`. And who reads it, for leases.
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
 use syscalls::Errno;
 use syscalls::errno::ETXTBSY;
 
-use super::InodeRef;
+use super::{InodeRef, OpenMode};
 
-/// Writers of a file if positive, runners if negative.
+/// Who uses a file.
 #[derive(Default)]
-pub(super) struct UseCount(AtomicI32);
+pub(super) struct UseCount {
+    /// Writers if positive, runners if negative.
+    writers: AtomicI32,
+    /// Those who only read.
+    readers: AtomicU32,
+    /// It has, or had, leases.
+    leased: AtomicBool,
+}
 
 impl UseCount {
     pub(super) fn has_writers(&self) -> bool {
-        self.0.load(Ordering::SeqCst) > 0
+        self.writers.load(Ordering::SeqCst) > 0
+    }
+
+    /// True unless an open file of this mode is the only user.
+    pub(super) fn has_users_beside(&self, mode: OpenMode) -> bool {
+        let writers = i32::from(mode.writes());
+        let readers = u32::from(mode.reads() && !mode.writes());
+        (
+            self.writers.load(Ordering::SeqCst),
+            self.readers.load(Ordering::SeqCst),
+        ) != (writers, readers)
+    }
+
+    pub(super) fn is_leased(&self) -> bool {
+        self.leased.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn set_leased(&self) {
+        self.leased.store(true, Ordering::SeqCst);
     }
 
     fn change(&self, by: i32, allowed: impl Fn(i32) -> bool) -> Result<(), Errno> {
         let next = |count: i32| allowed(count).then(|| count.saturating_add(by));
-        self.0
+        self.writers
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, next)
             .map(|_| ())
             .map_err(|_| ETXTBSY)
@@ -44,8 +69,26 @@ impl Drop for WriteAccess {
         self.0
             .attachments()
             .use_count
-            .0
+            .writers
             .fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The file is open for reading alone.
+pub(super) struct ReadAccess(InodeRef);
+
+impl ReadAccess {
+    pub(super) fn take(inode: &InodeRef) -> Self {
+        let readers = &inode.attachments().use_count.readers;
+        readers.fetch_add(1, Ordering::SeqCst);
+        ReadAccess(inode.clone())
+    }
+}
+
+impl Drop for ReadAccess {
+    fn drop(&mut self) {
+        let readers = &self.0.attachments().use_count.readers;
+        readers.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -68,7 +111,7 @@ impl Drop for DenyWrite {
         self.0
             .attachments()
             .use_count
-            .0
+            .writers
             .fetch_add(1, Ordering::SeqCst);
     }
 }
@@ -77,6 +120,8 @@ impl Drop for DenyWrite {
 pub(super) enum Claim {
     /// Nothing.
     None,
+    /// A reader.
+    Read(#[allow(dead_code, reason = "held")] ReadAccess),
     /// Nobody runs it.
     Write(#[allow(dead_code, reason = "held")] WriteAccess),
     /// Nobody writes it.

@@ -548,3 +548,21 @@ TEST(locks) {
     say("held by %d", lock.l_pid);
   }
 }
+
+static int set(const char *path, const char *text) {
+  int fd = open(path, O_WRONLY);
+  int n = write(fd, text, strlen(text)), error = errno;
+  close(fd);
+  errno = error;
+  return n;
+}
+
+TEST(last_number) {
+  SHOW(set("/proc/sys/kernel/ns_last_pid", "5000"));
+  pid_t child = fork();
+  if (!child) _exit(0);
+  waitpid(child, NULL, 0);
+  say("the next is %d", child);
+  SHOW(set("/proc/sys/kernel/ns_last_pid", "-1"));
+  SHOW(set("/proc/sys/kernel/ns_last_pid", "x"));
+}

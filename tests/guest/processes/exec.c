@@ -1,5 +1,7 @@
 // execve(2), execveat(2): files, scripts, arguments, and what survives.
 #include "guest.h"
+
+#include <elf.h>
 #include <sys/auxv.h>
 
 extern char **environ;
@@ -245,6 +247,35 @@ ROLE(threads) {
   int n = 0;
   for (struct dirent *e; (e = readdir(d));) n += e->d_name[0] != '.';
   say("%d threads", n);
+}
+
+// Headers that promise what memory cannot hold: the process is gone by the time that is seen.
+static void run_headers(const char *what, Elf64_Phdr load) {
+  static const char exits[] = "\xb8\x3c\0\0\0\xbf\7\0\0\0\x0f\5"; // exit(7)
+  Elf64_Ehdr head = {.e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = 1, .e_entry = 0x10000300,
+                     .e_phoff = sizeof head, .e_ehsize = sizeof head, .e_phentsize = sizeof load, .e_phnum = 1};
+  memcpy(head.e_ident, "\177ELF\2\1\1", 7);
+  int fd = open("elf", O_CREAT | O_TRUNC | O_RDWR, 0755);
+  pwrite(fd, &head, sizeof head, 0), pwrite(fd, &load, sizeof load, sizeof head), pwrite(fd, exits, sizeof exits, 0x300);
+  ftruncate(fd, 0x1000);
+  close(fd);
+  CHILD(what) {
+    execl("elf", "elf", NULL);
+    _exit(errno == ENOEXEC ? 8 : 9);
+  }
+}
+
+TEST(segments_that_do_not_fit) {
+  Elf64_Phdr good = {PT_LOAD, PF_R | PF_X, 0, 0x10000000, 0x10000000, 0x1000, 0x1000, 0x1000}, bad = good;
+  run_headers("a program", good);
+  bad.p_vaddr++;
+  run_headers("an odd address", bad);
+  bad = good, bad.p_offset = 1;
+  run_headers("an odd offset", bad);
+  bad = good, bad.p_vaddr = 0xffff800000000000;
+  run_headers("an address of the kernel's", bad);
+  bad = good, bad.p_memsz = 1ul << 60;
+  run_headers("a segment that is too large", bad);
 }
 
 TEST(repeatedly) { execl("/guest", "guest", "--role", "again", "40", NULL); }

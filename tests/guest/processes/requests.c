@@ -79,3 +79,20 @@ TEST(scheduling) {
   SHOW(prctl(PR_TASK_PERF_EVENTS_DISABLE, 0, 0, 0, 0));
   SHOW(prctl(PR_TASK_PERF_EVENTS_ENABLE, 0, 0, 0, 0));
 }
+
+static int set(const char *path, const char *text) {
+  int fd = open(path, O_WRONLY);
+  int n = write(fd, text, strlen(text)), error = errno;
+  close(fd);
+  errno = error;
+  return n;
+}
+
+TEST(slack) {
+  SHOW(set("/proc/self/timerslack_ns", "60000"));
+  SHOW(prctl(PR_GET_TIMERSLACK));
+  SHOW(set("/proc/self/timerslack_ns", "0"));
+  say_file("/proc/self/timerslack_ns");
+  SHOW(set("/proc/self/timerslack_ns", "-1"));
+  SHOW(set("/proc/self/timerslack_ns", "x"));
+}

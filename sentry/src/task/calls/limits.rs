@@ -7,7 +7,7 @@ use syscalls::abi::time::Tms;
 use syscalls::errno::{EINVAL, EPERM, ESRCH};
 use syscalls::{Errno, Run, SysResult, call};
 
-use crate::task::{Capabilities, Current, NR_OPEN, NS_PER_TICK, Resource, ThreadGroup};
+use crate::task::{Capabilities, Current, MAX_OPEN, NS_PER_TICK, Resource, ThreadGroup};
 use crate::time::{cpu_limit, now_monotonic};
 
 impl Current {
@@ -18,11 +18,12 @@ impl Current {
         new: Rlimit,
     ) -> Result<Rlimit, Errno> {
         let privileged = self.creds.get().has(Capabilities::SYS_RESOURCE);
+        let most = self.kernel.sysctls.number("fs.nr_open", MAX_OPEN);
         let old = group.limits.update(resource, |old| {
             if new.cur > new.max {
                 return Err(EINVAL);
             }
-            let too_many = resource == Resource::Nofile && new.max > NR_OPEN;
+            let too_many = resource == Resource::Nofile && new.max > most.unsigned_abs();
             if too_many || (new.max > old.max && !privileged) {
                 return Err(EPERM);
             }

@@ -94,12 +94,9 @@ impl Run<Current> for call::Prctl {
                 Ok(0)
             }
             abi::PR_SET_TIMERSLACK => {
-                task.change_settings(|settings| {
-                    settings.timer_slack = match i64::try_from(arg2) {
-                        Ok(slack) if slack > 0 => arg2,
-                        _ => settings.default_timer_slack,
-                    };
-                });
+                // A negative one is none.
+                let slack = i64::try_from(arg2).map_or(0, i64::unsigned_abs);
+                task.change_settings(|settings| settings.set_timer_slack(slack));
                 Ok(0)
             }
             abi::PR_GET_TIMERSLACK => Ok(task.settings().timer_slack),

@@ -7,9 +7,11 @@ use syscalls::{Errno, Run, Stop, SysResult, call};
 use crate::signal::Signal;
 use crate::task::{Current, Resource};
 use crate::vfs::attributes::{resize, truncate_path};
+use crate::vfs::locks::LockKind;
+use crate::vfs::locks::lease::{self, Breaking};
 use crate::vfs::notify::{self, Event};
 use crate::vfs::walk::Walking;
-use crate::vfs::{FileKind, OpenMode, seals, set_id};
+use crate::vfs::{Access, FileKind, OpenMode, permit, seals, set_id};
 
 /// A size argument; `EINVAL` for a negative one.
 fn size(length: i64) -> Result<u64, Errno> {
@@ -32,6 +34,9 @@ impl Run<Current> for call::Truncate {
         let at = task.walk(&path, Walking::FOLLOW)?;
         if at.inode().kind() == FileKind::Regular {
             check_limit(task, size, at.inode().attr()?.size)?;
+            if permit(&task.creds.get(), at.inode(), Access::WRITE).is_ok() {
+                lease::break_for(task, at.inode(), LockKind::Write, Breaking::Waits)?;
+            }
         }
         truncate_path(&task.creds.get(), &at, size)?;
         Ok(0)

@@ -1,10 +1,12 @@
 //! File locks: records, fcntl_locking(2), and whole files, flock(2).
 //!
 //! An inode's locks are one of its attachments. Record locks belong to a descriptor
-//! table, or, as OFD locks, to an open file description; flock's always to the latter.
+//! table, or, as OFD locks, to an open file description; flock's and leases always to the
+//! latter.
 
 mod deadlock;
 mod flock;
+pub(crate) mod lease;
 mod range;
 
 use std::sync::Arc;
@@ -165,6 +167,8 @@ pub fn unflock(file: &File) {
 
 /// The last reference to an open file description that was locked is gone.
 pub(super) fn release_file(file: &File) {
+    // Most have none.
+    let _ = lease::give_up(file);
     if let Some(locks) = file.inode().attachments().get::<FileLocks>() {
         let owner = LockOwner::file(file);
         locks.change(|state| {

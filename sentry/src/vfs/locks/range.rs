@@ -1,5 +1,7 @@
 //! Record locks: ranges of a file.
 
+use syscalls::abi::fs::{F_RDLCK, F_WRLCK};
+
 use super::LockOwner;
 use crate::task::Pid;
 
@@ -10,6 +12,17 @@ pub enum LockKind {
     Read,
     /// Nobody.
     Write,
+}
+
+impl LockKind {
+    /// F_RDLCK, F_WRLCK.
+    #[must_use]
+    pub fn raw(self) -> i16 {
+        match self {
+            LockKind::Read => F_RDLCK,
+            LockKind::Write => F_WRLCK,
+        }
+    }
 }
 
 /// Bytes `first..=last`; up to the end of any file if `last` is the largest offset.

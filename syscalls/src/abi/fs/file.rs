@@ -37,6 +37,7 @@ numbers! {
         F_NOTIFY = 1026;
         DN_MULTISHOT = 0x8000_0000;
         F_DUPFD_QUERY = 1027;
+        F_CREATED_QUERY = 1028;
         F_CANCELLK = 1029;
         F_DUPFD_CLOEXEC = 1030;
         F_SETPIPE_SZ = 1031;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use syscalls::Errno;
-use syscalls::errno::EINVAL;
+use syscalls::errno::{EINVAL, EPERM};
 
 use super::Process;
 use crate::fs::synth::Opener;
+use crate::sysctl;
+use crate::task::{Capabilities, Task};
 
 /// The longest name, bytes.
 const MAX: usize = 15;
@@ -42,4 +44,29 @@ pub(super) fn cgroup(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
     let kernel = process.kernel()?;
     let group = kernel.cgroup_of(&process.task()?.group);
     Ok([b"0::", &*group.path(), b"\n"].concat())
+}
+
+/// proc_pid_timerslack_ns(5): others' takes `CAP_SYS_NICE`.
+fn whose_slack(process: &Process, opener: &Opener) -> Result<Arc<Task>, Errno> {
+    let task = process.task()?;
+    let own = opener.task.upgrade();
+    let own = own.is_some_and(|opener| Arc::ptr_eq(&opener, &task));
+    if own || opener.creds.has(Capabilities::SYS_NICE) {
+        Ok(task)
+    } else {
+        Err(EPERM)
+    }
+}
+
+pub(super) fn slack(process: &Process, opener: &Opener) -> Result<Vec<u8>, Errno> {
+    let slack = whose_slack(process, opener)?.settings().timer_slack;
+    Ok(format!("{slack}\n").into_bytes())
+}
+
+pub(super) fn set_slack(process: &Process, opener: &Opener, data: &[u8]) -> Result<(), Errno> {
+    let number = sysctl::parse(data).and_then(|number| u64::try_from(number).ok());
+    let slack = number.ok_or(EINVAL)?;
+    let task = whose_slack(process, opener)?;
+    task.change_settings(|settings| settings.set_timer_slack(slack));
+    Ok(())
 }

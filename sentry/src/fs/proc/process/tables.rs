@@ -109,6 +109,7 @@ pub(super) const PROCESS: &[E] = &[
     STATUS,
     Entry::made("task", FileKind::Directory, tasks::directory),
     Entry::fixed("timers", ""),
+    Entry::setting("timerslack_ns", identity::slack, identity::set_slack).mode(0o666),
     UID_MAP,
     WCHAN,
 ];

@@ -5,7 +5,7 @@ use syscalls::Errno;
 use super::I32;
 use crate::fs::proc::system::System;
 use crate::fs::synth::{Entry, Opener};
-use crate::task::NR_OPEN;
+use crate::task::MAX_OPEN;
 
 pub(super) const ENTRIES: &[Entry<System>] = &[
     number!("fs", "aio-max-nr", 65_536, 0..=i64::MAX),
@@ -23,7 +23,7 @@ pub(super) const ENTRIES: &[Entry<System>] = &[
     number!("fs", "leases-enable", 1, 0..=1),
     number!("fs", "mount-max", 100_000, 1..=I32),
     Entry::dir("mqueue", MQUEUE),
-    Entry::text("nr_open", |_, _| Ok(format!("{NR_OPEN}\n").into_bytes())),
+    number!("fs", "nr_open", MAX_OPEN, 64..=I32),
     number!("fs", "overflowgid", 65_534, 0..=65_535),
     number!("fs", "overflowuid", 65_534, 0..=65_535),
     number!("fs", "pipe-max-size", 1 << 20, 4096..=I32),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use syscalls::Errno;
-use syscalls::errno::EPERM;
+use syscalls::errno::{EINVAL, EPERM};
 
 use super::{I32, random};
 use crate::fs::proc::system::{System, last_number};
@@ -32,9 +32,12 @@ pub(super) const ENTRIES: &[Entry<System>] = &[
     number!("kernel", "msgmnb", 16_384, 0..=I32),
     number!("kernel", "msgmni", 32_000, 0..=32_768),
     Entry::fixed("ngroups_max", "65536\n"),
-    Entry::text("ns_last_pid", |system, opener| {
-        Ok(format!("{}\n", last_number(system, opener)?).into_bytes())
-    }),
+    Entry::setting(
+        "ns_last_pid",
+        |system, opener| Ok(format!("{}\n", last_number(system, opener)?).into_bytes()),
+        set_last_number,
+    )
+    .mode(0o666),
     Entry::fixed("numa_balancing", "0\n"),
     Entry::text("osrelease", |_, _| Ok(format!("{RELEASE}\n").into_bytes())),
     Entry::text("ostype", |_, _| Ok(format!("{SYSNAME}\n").into_bytes())),
@@ -138,6 +141,17 @@ fn set_names(
 
 fn shown(name: &[u8]) -> Vec<u8> {
     [name, b"\n"].concat()
+}
+
+/// The next process gets the number that follows.
+fn set_last_number(_: &System, opener: &Opener, text: &[u8]) -> Result<(), Errno> {
+    let needed = Capabilities::SYS_ADMIN | Capabilities::CHECKPOINT_RESTORE;
+    if !opener.creds.effective.intersects(needed) {
+        return Err(EPERM);
+    }
+    let number = sysctl::parse(text).and_then(|number| i32::try_from(number).ok());
+    let task = opener.task.upgrade().ok_or(EINVAL)?;
+    task.pid_namespace().set_last(number.ok_or(EINVAL)?)
 }
 
 fn hostname(system: &System, opener: &Opener) -> Result<Vec<u8>, Errno> {

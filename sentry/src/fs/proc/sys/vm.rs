@@ -28,8 +28,9 @@ pub(super) const ENTRIES: &[Entry<System>] = &[
         Ok(format!("{MIN_ADDR}\n").into_bytes())
     }),
     number!("vm", "mmap_rnd_bits", 28, 28..=32).mode(0o600),
-    Entry::fixed("nr_hugepages", "0\n"),
-    Entry::fixed("nr_overcommit_hugepages", "0\n"),
+    // However many are asked for, there are none to be had.
+    Entry::setting("nr_hugepages", no_pages, ask_for_pages),
+    Entry::setting("nr_overcommit_hugepages", no_pages, ask_for_pages),
     number!("vm", "oom_dump_tasks", 1, 0..=I32),
     number!("vm", "oom_kill_allocating_task", 0, 0..=I32),
     number!("vm", "overcommit_kbytes", 0, 0..=i64::MAX),
@@ -45,6 +46,15 @@ pub(super) const ENTRIES: &[Entry<System>] = &[
     number!("vm", "watermark_scale_factor", 10, 1..=3000),
     number!("vm", "zone_reclaim_mode", 0, 0..=I32),
 ];
+
+fn no_pages(_: &System, _: &Opener) -> Result<Vec<u8>, Errno> {
+    Ok(b"0\n".to_vec())
+}
+
+fn ask_for_pages(_: &System, _: &Opener, text: &[u8]) -> Result<(), Errno> {
+    let count = sysctl::parse(text).filter(|count| *count >= 0);
+    count.map(drop).ok_or(EINVAL)
+}
 
 /// Clean pages of files are dropped, and free pages go back to the host.
 fn drop_caches(system: &System, _: &Opener, text: &[u8]) -> Result<(), Errno> {

@@ -181,6 +181,10 @@ pub(crate) struct Make {
     /// File for the number of the process that lives as long as the container does.
     #[arg(long, value_name = "FILE")]
     pub(crate) pid_file: Option<PathBuf>,
+    /// FIFO that a byte is written to for each process that is ended because memory has run
+    /// out; it must have a reader.
+    #[arg(long, value_name = "FIFO")]
+    pub(crate) oom_fifo: Option<PathBuf>,
     /// Pass descriptors 3 to N+2 on to the container.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) preserve_fds: u32,

@@ -21,6 +21,7 @@ pub(super) fn run(args: &flags::Do, options: Options) -> Outcome<ExitCode> {
         id: &sandbox::new_id()?,
         options: &options,
         control: None,
+        oom_listener: None,
         extra: Vec::new(),
         cgroup: None,
     };

@@ -41,6 +41,7 @@ fn making(args: &flags::Make, bundle: PathBuf, id: String) -> Making {
         console_socket: args.console_socket.clone(),
         pidfd_socket: args.pidfd_socket.clone(),
         pid_file: args.pid_file.clone(),
+        oom_fifo: args.oom_fifo.clone(),
         preserve_fds: args.preserve_fds,
         overlay: args.overlay,
     }

@@ -25,6 +25,7 @@ pub(crate) struct Making {
     pub(crate) console_socket: Option<PathBuf>,
     pub(crate) pidfd_socket: Option<PathBuf>,
     pub(crate) pid_file: Option<PathBuf>,
+    pub(crate) oom_fifo: Option<PathBuf>,
     pub(crate) preserve_fds: u32,
     pub(crate) overlay: bool,
 }
@@ -119,6 +120,11 @@ fn launch(
         id: &making.id,
         options,
         control: Some(held.listen()?),
+        oom_listener: making
+            .oom_fifo
+            .as_deref()
+            .map(files::listener)
+            .transpose()?,
         extra,
         cgroup: record.cgroup.clone(),
     };
@@ -220,6 +226,11 @@ fn run_held(
         id: &making.id,
         options,
         control: Some(held.listen()?),
+        oom_listener: making
+            .oom_fifo
+            .as_deref()
+            .map(files::listener)
+            .transpose()?,
         extra,
         cgroup: record.cgroup.clone(),
     };

@@ -1,7 +1,9 @@
 //! What callers want to have of a new process: its number in a file, its terminal or a pidfd
 //! over a socket.
 
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -25,6 +27,14 @@ pub(super) fn send(path: &Path, fd: BorrowedFd<'_>, what: &str) -> Outcome<()> {
     fdpass::send(&socket, what.as_bytes(), &[fd])
         .map(drop)
         .context(format_args!("{what} {shown}"))
+}
+
+/// Opens a FIFO to tell its reader things. Who writes to it never waits.
+pub(super) fn listener(path: &Path) -> Outcome<OwnedFd> {
+    let mut options = File::options();
+    options.write(true).custom_flags(libc::O_NONBLOCK);
+    let fifo = options.open(path).map(OwnedFd::from);
+    fifo.context(format_args!("FIFO {}", path.display()))
 }
 
 /// Sends a pidfd of a process.

@@ -33,6 +33,8 @@ pub(super) struct SentryBoot {
     pub(super) memory: FdIndex,
     /// The listening control socket.
     pub(super) control: Option<FdIndex>,
+    /// Who is told of processes that were ended because memory had run out.
+    pub(super) oom_listener: Option<FdIndex>,
     /// What the first process has as descriptors 3, 4 …
     pub(super) extra: Vec<FdIndex>,
     pub(super) start: Start,

@@ -82,6 +82,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) options: &'a Options,
     /// The listening control socket.
     pub(crate) control: Option<OwnedFd>,
+    /// A byte is written to it for each process that is ended because memory has run out.
+    pub(crate) oom_listener: Option<OwnedFd>,
     /// What the first process has as descriptors 3, 4 …
     pub(crate) extra: Vec<OwnedFd>,
     /// The cgroup of the sandbox's processes; without one it is ours.
@@ -138,6 +140,7 @@ fn launch(
     let setup = Setup {
         terminal,
         control: plan.control,
+        oom_listener: plan.oom_listener,
         extra: plan.extra,
         start,
         lifetime,

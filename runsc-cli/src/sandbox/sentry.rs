@@ -58,6 +58,8 @@ fn serve(mut inherited: Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outcome<
     let stdio = stdio(resized, extra.collect::<Outcome<_>>()?)?;
     let control = inherited.boot.control;
     let control = control.map(|index| inherited.fd(index)).transpose()?;
+    let oom_listener = inherited.boot.oom_listener;
+    let oom_listener = oom_listener.map(|index| inherited.fd(index)).transpose()?;
     let start = inherited.boot.start;
     let sandbox = boot::create(Boot {
         platform,
@@ -68,6 +70,9 @@ fn serve(mut inherited: Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outcome<
     });
     let sandbox = Arc::new(sandbox.map_err(|error| Failure::new(error.to_string()))?);
     obey(&sandbox, supervisor, lifetime)?;
+    if let Some(listener) = oom_listener {
+        sandbox.kernel().cgroup.limits.set_oom_listener(listener);
+    }
     if let Some(listener) = control {
         ::sentry::control::serve(sandbox.clone(), listener).context("the control socket")?;
     }

@@ -59,6 +59,8 @@ pub(super) struct Setup {
     pub(super) terminal: Option<OwnedFd>,
     /// The listening control socket.
     pub(super) control: Option<OwnedFd>,
+    /// A byte is written to it for each process that is ended because memory has run out.
+    pub(super) oom_listener: Option<OwnedFd>,
     /// What the first process has as descriptors 3, 4 …
     pub(super) extra: Vec<OwnedFd>,
     pub(super) start: Start,
@@ -229,6 +231,11 @@ impl Launch<'_> {
             memory: fds.add(self.memory),
             log: self.log(&mut fds),
             control: self.setup.control.as_ref().map(|fd| fds.add(fd.as_fd())),
+            oom_listener: self
+                .setup
+                .oom_listener
+                .as_ref()
+                .map(|fd| fds.add(fd.as_fd())),
             extra: self
                 .setup
                 .extra

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::events::Events;
 use super::exit::{Ends, Exit};
 use super::fault::{self, Answer, Context};
+use super::oom::{Fifo, Listener};
 use super::options::Options;
 use super::process::{Life, Process};
 use super::rootfs;
@@ -34,6 +35,7 @@ pub(crate) struct Container {
     init: Arc<Process>,
     execs: Mutex<HashMap<String, Arc<Process>>>,
     pub(super) paused: AtomicBool,
+    oom: Mutex<Option<Listener>>,
     pub(super) events: Events,
 }
 
@@ -60,14 +62,13 @@ impl Container {
             init: Arc::new(Process::new(String::new(), names)),
             execs: Mutex::default(),
             paused: AtomicBool::new(false),
+            oom: Mutex::default(),
             events: events.clone(),
         });
         let init = &container.init;
         let order = init.starting();
-        let made = rootfs::mount(&container.bundle, &request.rootfs).and_then(|()| {
-            let bundle = ["--bundle", &request.bundle];
-            container.make(init, "create", &bundle, PID_FILE)
-        });
+        let made = rootfs::mount(&container.bundle, &request.rootfs)
+            .and_then(|()| container.make_init(&request.bundle));
         if let Err(error) = made {
             rootfs::unmount(&container.bundle);
             return Err(error);
@@ -86,6 +87,16 @@ impl Container {
         events.publish(event);
         drop(order);
         Ok(container)
+    }
+
+    fn make_init(self: &Arc<Self>, bundle: &str) -> Answer<()> {
+        let fifo = Fifo::new(&self.bundle)?;
+        let path = fifo.path.display().to_string();
+        let flags = ["--bundle", bundle, "--oom-fifo", &path];
+        self.make(&self.init, "create", &flags, PID_FILE)?;
+        let listener = fifo.listen(self.id.clone(), self.events.clone())?;
+        *self.oom.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
+        Ok(())
     }
 
     /// Has `runsk` make a process, and from then on waits for its end.
@@ -128,6 +139,10 @@ impl Container {
             running.for_each(|exec| exec.wait_until(end));
         }
         let _order = process.starting();
+        if process.exec_id.is_empty() {
+            let oom = self.oom.lock().unwrap_or_else(PoisonError::into_inner);
+            oom.iter().for_each(Listener::finish);
+        }
         let mut event = TaskExit::new();
         event.set_container_id(self.id.clone());
         event.set_id(self.name_of(process));

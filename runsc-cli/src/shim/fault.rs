@@ -4,6 +4,14 @@ use std::fmt::Display;
 
 use containerd_shim::protos::ttrpc::{Code, Error, get_status};
 
+/// What is said of an error.
+pub(crate) fn text(error: &Error) -> String {
+    match error {
+        Error::RpcStatus(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// An answer to containerd.
 pub(crate) type Answer<T> = Result<T, Error>;
 

@@ -20,6 +20,7 @@ mod events;
 mod exit;
 mod fault;
 mod metrics;
+mod oom;
 mod options;
 mod process;
 mod rootfs;

@@ -1,7 +1,7 @@
 //! How the shim comes and goes.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use containerd_shim::cgroup::{add_task_to_cgroup, adjust_oom_score};
@@ -10,10 +10,12 @@ use containerd_shim::protos::protobuf::well_known_types::any::Any;
 use containerd_shim::publisher::RemotePublisher;
 use containerd_shim::util::{read_address, read_pid_from_file, timestamp, write_address};
 use containerd_shim::{Config, DeleteResponse, Error, ExitSignal, Flags, Result, StartOpts, spawn};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, setpgid};
 
 use super::container::PID_FILE;
 use super::events::Events;
+use super::fault;
 use super::options::Options;
 use super::rootfs;
 use super::runsk::Runsk;
@@ -52,23 +54,23 @@ impl containerd_shim::Shim for Shim {
         let options = sent()?;
         let grouping = opts.id.clone();
         let (pid, address) = spawn(opts, &grouping, Vec::new())?;
-        write_address(&address)?;
-        if !options.shim_cgroup.is_empty() {
-            add_task_to_cgroup(&options.shim_cgroup, pid)?;
-        }
-        adjust_oom_score(pid)?;
+        settle(&options, pid, &address).inspect_err(|_| {
+            // Nobody would ever tell it to end.
+            let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
+            remove_socket(&address);
+        })?;
         Ok(address)
     }
 
     fn delete_shim(&mut self) -> Result<DeleteResponse> {
         let options = Options::kept(&self.bundle);
-        let runsk = Runsk::new(&options, &self.namespace, &self.id, &self.bundle)?;
-        if let Err(error) = runsk.ask("delete", &["--force"]) {
-            // What is left over must go all the same.
-            log::warn!("{error}");
+        let runsk = Runsk::new(&options, &self.namespace, &self.id, &self.bundle);
+        if let Err(error) = runsk.and_then(|runsk| runsk.ask("delete", &["--force"])) {
+            // What else is left must go all the same. containerd puts it into its log.
+            eprintln!("{}: {}", self.id, fault::text(&error));
         }
         rootfs::unmount(&self.bundle);
-        remove_socket();
+        remove_own_socket();
         let mut response = DeleteResponse::new();
         response.set_exit_status(KILLED);
         response.set_exited_at(timestamp()?);
@@ -84,7 +86,7 @@ impl containerd_shim::Shim for Shim {
             events.flush();
         }
         // containerd removes the bundle as soon as we are gone, and with it the address.
-        remove_socket();
+        remove_own_socket();
     }
 
     fn create_task_service(&self, _: RemotePublisher) -> Service {
@@ -106,12 +108,26 @@ fn sent() -> Result<Options> {
         err,
     })?;
     let options = Options::new(&Any::parse_from_bytes(&bytes)?);
-    options.map_err(Error::Ttrpc)
+    options.map_err(|error| Error::Other(fault::text(&error)))
 }
 
-fn remove_socket() {
-    if let Ok(address) = read_address() {
-        let path = address.strip_prefix("unix://").unwrap_or(&address);
-        let _ = std::fs::remove_file(Path::new(path));
+/// What belongs to a server that was started.
+fn settle(options: &Options, pid: u32, address: &str) -> Result<()> {
+    write_address(address)?;
+    if !options.shim_cgroup.is_empty() {
+        add_task_to_cgroup(&options.shim_cgroup, pid)?;
     }
+    adjust_oom_score(pid)
+}
+
+fn remove_own_socket() {
+    if let Ok(address) = read_address() {
+        remove_socket(&address);
+    }
+}
+
+fn remove_socket(address: &str) {
+    let path = address.strip_prefix("unix://").unwrap_or(address);
+    // It may be gone.
+    let _ = std::fs::remove_file(path);
 }

@@ -110,11 +110,13 @@ pub(super) fn output(name: &str) -> Answer<Option<(File, Option<File>)>> {
     Ok(Some((end, Some(reader))))
 }
 
-fn open_now(path: &Path, options: &mut std::fs::OpenOptions) -> io::Result<File> {
+/// Without waiting for whoever opens the other end.
+pub(super) fn open_now(path: &Path, options: &mut std::fs::OpenOptions) -> io::Result<File> {
     options.custom_flags(OFlag::O_NONBLOCK.bits()).open(path)
 }
 
-fn blocking(file: &File) -> io::Result<()> {
+/// From now on reading and writing wait.
+pub(super) fn blocking(file: &File) -> io::Result<()> {
     fcntl(file, FcntlArg::F_SETFL(OFlag::empty()))?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What the container may use.
 
+use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::MAX;
@@ -14,6 +16,8 @@ pub struct Limits {
     pub(crate) oom: AtomicU64,
     /// Processes ended for that.
     pub(crate) oom_kills: AtomicU64,
+    /// Who outside is told of each of these.
+    oom_listener: OnceLock<OwnedFd>,
 }
 
 /// Processor time in each period; enforced by the host.
@@ -43,6 +47,7 @@ impl Limits {
             cpu: Slot::new(Level::Leaf, cpu),
             oom: AtomicU64::new(0),
             oom_kills: AtomicU64::new(0),
+            oom_listener: OnceLock::new(),
         }
     }
 
@@ -63,6 +68,23 @@ impl Limits {
     /// Shows another limit of processor time.
     pub fn set_cpu(&self, cpu: CpuMax) {
         self.cpu.set(cpu);
+    }
+
+    /// From now on a byte is written to `listener` for each process that is ended because
+    /// memory had run out. It must not block; there is but one.
+    pub fn set_oom_listener(&self, listener: OwnedFd) {
+        // A second one is not made.
+        let _ = self.oom_listener.set(listener);
+    }
+
+    /// Counts a process that is ended because memory has run out.
+    pub(crate) fn count_oom_kill(&self) {
+        self.oom.fetch_add(1, Ordering::Relaxed);
+        self.oom_kills.fetch_add(1, Ordering::Relaxed);
+        if let Some(listener) = self.oom_listener.get() {
+            // Full: many are waiting there to be read.
+            let _ = nix::unistd::write(listener, b"!");
+        }
     }
 
     /// Times that memory ran out, and processes ended for that.

@@ -114,8 +114,7 @@ impl Kernel {
             return;
         }
         let limits = &self.cgroup.limits;
-        limits.oom.fetch_add(1, Ordering::Relaxed);
-        limits.oom_kills.fetch_add(1, Ordering::Relaxed);
+        limits.count_oom_kill();
         let name = victim.leader().map(|leader| leader.name.get());
         let name = name.as_deref().unwrap_or_default();
         let limit = match limits.memory() {

@@ -1,0 +1,85 @@
+# What the runtime's own shim has and containerd's for runc has not: options by a file, the
+# order of events when memory runs out, refusals. (runc is not asked.)
+. "$LIB"
+
+mkdir -p /run/containerd
+mount -t tmpfs tmpfs /run/containerd
+start_containerd
+cp -a "$BASE" rootfs
+RUN="--runtime io.containerd.runsk.v1 --rootfs"
+no_task() { ! ctr tasks ls | grep -q "^$1 "; }
+
+# Options as containerd's Kubernetes service hands them over.
+CGROUP=/$(basename "$PWD")
+HIERARCHIES=$(ls -d /sys/fs/cgroup/*/)
+[ ! -e /sys/fs/cgroup/cgroup.controllers ] || HIERARCHIES=/sys/fs/cgroup
+for dir in $HIERARCHIES; do
+  [ -e "$dir/cgroup.procs" ] || continue
+  mkdir "$dir$CGROUP"
+  for file in cpuset.cpus cpuset.mems; do
+    [ ! -e "$dir/$file" ] || cat "$dir/$file" > "$dir$CGROUP/$file"
+  done
+done
+cat > options.toml <<J
+BinaryName = "$RUNTIME"
+Root = "$PWD/state"
+ShimCgroup = "$CGROUP"
+RuntimeArgs = ["--debug"]
+J
+WITH="--runtime-config-path $PWD/options.toml"
+ctr run -d $RUN $WITH "$PWD/rootfs" c1 sleep 1000
+timeout 60 "$RUNTIME" --root "$PWD/state/default" list -q
+PID=$(timeout 60 "$RUNTIME" --root "$PWD/state/default" ps --format json c1 | jq '.[0]')
+SHIM=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$PID/status")
+grep -q ":$CGROUP\$" "/proc/$SHIM/cgroup" && echo "in its cgroup"
+say checkpoint ctr tasks checkpoint c1
+grep -o 'checkpoint is not supported yet.*: not implemented' stderr
+ctr tasks kill -s SIGKILL c1
+until_true sh -c "$CTR tasks ls | grep STOPPED"
+say delete ctr tasks delete c1
+say remove ctr containers delete c1
+
+# A shim that cannot be set up leaves nothing behind.
+for dir in $HIERARCHIES; do [ ! -e "$dir$CGROUP" ] || rmdir "$dir$CGROUP"; done
+say "no cgroup" ctr run --rm $RUN $WITH "$PWD/rootfs" c2 true
+echo 'BinaryName = "/nonexistent"' > options.toml
+say "no binary" ctr run --rm $RUN $WITH "$PWD/rootfs" c2 true
+grep -o 'BinaryName /nonexistent: there is no such program' stderr | uniq
+say "no program of that kind" ctr run --rm $RUN --log-uri binary:///bin/logger "$PWD/rootfs" c2 true
+grep -o 'streams of kind binary:// are not supported' stderr | uniq
+say again ctr run --rm $RUN "$PWD/rootfs" c2 echo again
+say file ctr run --rm $RUN --log-uri "file://$PWD/log" "$PWD/rootfs" c2 sh -c 'echo out; echo err >&2'
+cat log
+
+# Memory runs out: in the first process, and below it.
+ctr events > events &
+heard() { ctr namespaces create probe; ctr namespaces remove probe; test -s events; }
+until_true heard
+EAT='a=0123456789abcdef; while :; do a=$a$a; done'
+say eaten ctr run --rm $RUN --memory-limit 67108864 "$PWD/rootfs" c3 sh -c "$EAT"
+say "eaten below" ctr run --rm $RUN --memory-limit 67108864 "$PWD/rootfs" c4 sh -c "($EAT); echo \$?; exit 6"
+
+# Processes of exec end with the container, and are told of before it.
+ctr run -d $RUN "$PWD/rootfs" c5 sleep 1000
+ctr tasks exec --exec-id e1 c5 sleep 1000 &
+EXEC=$!
+until_true sh -c "$CTR tasks ps c5 | grep ExecID:e1"
+ctr tasks kill -s SIGKILL c5
+wait $EXEC
+echo "exec: $?"
+until_true sh -c "$CTR tasks ls | grep STOPPED"
+say delete ctr tasks delete c5
+say remove ctr containers delete c5
+until_true grep '/tasks/delete.*"c5"' events
+sed -n 's/^.* default \(\/tasks\/[a-z-]*\) .*"container_id":"\([a-z0-9]*\)".*/\1 \2/p' events
+
+# Nothing is left, by those that were killed neither.
+ctr run -d $RUN "$PWD/rootfs" c6 sleep 1000
+kill -9 "$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$(ctr tasks ls | sed -n 's/^c6  *\([0-9]*\) .*/\1/p')/status")"
+until_true no_task c6
+say remove ctr containers delete c6
+until_true sh -c '! ls /run/containerd/s/* 2>/dev/null'
+find /run/containerd/runsk state -type f
+ls run/io.containerd.runtime.v2.task/default
+stop_containerd
+rmdir state/default

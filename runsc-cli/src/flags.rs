@@ -7,6 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::network::Mode;
 
+mod machine;
+
+pub(crate) use machine::{Completions, Install, Man};
+
 /// Runs OCI containers on a kernel of their own.
 #[derive(Parser, Debug)]
 #[command(
@@ -164,6 +168,12 @@ pub(crate) enum Command {
     Spec(Spec),
     /// Show which system calls the kernel serves.
     Syscalls(Syscalls),
+    /// Make this runtime known to Docker and containerd, or take it out again.
+    Install(Install),
+    /// Print the completions of a shell.
+    Completions(Completions),
+    /// Write manual pages.
+    Man(Man),
 }
 
 /// How a container is made: flags of `create` and `run`.

@@ -6,7 +6,9 @@ mod r#do;
 mod events;
 mod exec;
 mod features;
+mod install;
 mod make;
+mod manual;
 mod metrics;
 mod show;
 mod spec;
@@ -83,6 +85,9 @@ pub(crate) fn run(cli: Cli, log_settings: LogSettings, log: Option<OwnedFd>) -> 
         Command::Do(args) => r#do::run(&args, options),
         Command::Spec(args) => spec::run(&args),
         Command::Syscalls(args) => print(&syscalls::text(&args)),
+        Command::Install(args) => install::run(&args),
+        Command::Completions(args) => print(&manual::completions(&args)?),
+        Command::Man(args) => manual::man(&args),
     }
 }
 

@@ -5,6 +5,7 @@ mod cgroup;
 mod errors;
 mod jail;
 mod limits;
+mod machine;
 mod sandbox;
 mod seccomp;
 mod written;

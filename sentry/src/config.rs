@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A sandbox.
+/// A container. The first one's goes for the sandbox too.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Config {
     /// uname(2)'s nodename.
@@ -24,9 +24,9 @@ pub struct Config {
     pub sysctls: Vec<(String, String)>,
     /// The first process.
     pub process: ProcessConfig,
-    /// Whether every call of every task is traced, to the log at level `info`, target "strace".
+    /// Of the sandbox: whether every call of every task is traced, to the log at level `info`, target "strace".
     pub strace: bool,
-    /// What clones of `nproc` see; 0: the host's.
+    /// Of the sandbox: what clones of `nproc` see; 0: the host's.
     pub cpus: u32,
     /// What the container's memory may grow to, bytes: `free` sees it as total. 0: no
     /// limit but the memory file's.
@@ -37,6 +37,19 @@ pub struct Config {
     pub cpu_quota: u64,
     /// That period, microseconds; 0: Linux's own.
     pub cpu_period: u64,
+}
+
+/// What a further container of a pod has in common with the first one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shared {
+    /// pid_namespaces(7).
+    pub pids: bool,
+    /// ipc_namespaces(7).
+    pub ipc: bool,
+    /// uts_namespaces(7).
+    pub uts: bool,
+    /// network_namespaces(7).
+    pub network: bool,
 }
 
 /// The root file system.

@@ -59,7 +59,7 @@ pub(crate) fn syscall(task: &mut Current) -> Option<Restart> {
 
 fn serve(task: &mut Current) -> SysResult {
     let call = Call::decode(task.regs.orig_rax, &task.regs.syscall_args());
-    if task.kernel.config.strace {
+    if task.kernel.strace {
         traced(task, call)
     } else {
         run(task, call)

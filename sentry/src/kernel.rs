@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use platform::{MemoryFile, Platform};
 use syscalls::Errno;
 
-use crate::cgroup::{self, CpuMax, Group};
+use crate::cgroup::{self, Group};
 use crate::config::Config;
 use crate::fs::proc::{BootId, Load};
 use crate::fs::{host, tmpfs};
@@ -27,8 +27,8 @@ const MAX_CPUS: u32 = 64;
 
 /// One sandbox's kernel.
 pub struct Kernel {
-    /// What it was started with.
-    pub config: Config,
+    /// Every call of every task is traced.
+    pub strace: bool,
     /// Runs application code.
     pub platform: Arc<dyn Platform>,
     /// Holds every guest page.
@@ -90,9 +90,19 @@ pub struct UtsNamespace {
 }
 
 impl UtsNamespace {
-    fn first(names: UtsName) -> Self {
+    /// A container's, with the names that it was configured with.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let names = UtsName {
+            host: config.hostname.clone(),
+            // Linux's way to say that there is none.
+            domain: match &*config.domainname {
+                b"" => b"(none)".to_vec(),
+                domain => domain.to_vec(),
+            },
+        };
         UtsNamespace {
-            id: NamespaceId::first(Kind::Uts),
+            id: NamespaceId::default(),
             names: Slot::new(Level::Leaf, Arc::new(names)),
         }
     }
@@ -120,14 +130,10 @@ impl UtsNamespace {
 impl Kernel {
     /// A kernel without tasks.
     #[must_use]
-    pub fn new(config: Config, platform: Arc<dyn Platform>, memory: MemoryFile) -> Arc<Self> {
-        let uts = UtsName {
-            host: config.hostname.clone(),
-            // Linux's way to say that there is none.
-            domain: match &*config.domainname {
-                b"" => b"(none)".to_vec(),
-                domain => domain.to_vec(),
-            },
+    pub fn new(config: &Config, platform: Arc<dyn Platform>, memory: MemoryFile) -> Arc<Self> {
+        let uts = UtsNamespace {
+            id: NamespaceId::first(Kind::Uts),
+            ..UtsNamespace::new(config)
         };
         let host_cpus = || {
             let count = usable_cpus();
@@ -138,23 +144,13 @@ impl Kernel {
             cpus => cpus,
         };
         let cpus = cpus.clamp(1, MAX_CPUS);
-        let limit = |number: u64| if number == 0 { cgroup::MAX } else { number };
-        let cpu_max = CpuMax {
-            quota: Some(config.cpu_quota).filter(|quota| *quota > 0),
-            ..CpuMax::default()
-        };
-        let cpu_max = match config.cpu_period {
-            0 => cpu_max,
-            period => CpuMax { period, ..cpu_max },
-        };
-        let memory_max = limit(config.memory_limit);
-        memory.set_limit(cgroup::for_pages(memory_max));
-        let limits = cgroup::Limits::new(memory_max, cpu_max);
-        let cgroup = Group::root(limits, limit(config.pids_limit));
+        let (limits, pids_max) = cgroup::limits_of(config);
+        memory.set_limit(cgroup::for_pages(limits.memory()));
+        let cgroup = Group::root(limits, pids_max);
         let sysctls = Arc::new(Sysctls::default());
         let internet = inet::Stack::new(inet::Network::isolated(), sysctls.clone());
         Arc::new(Kernel {
-            config,
+            strace: config.strace,
             platform,
             memory,
             pids: PidTable::default(),
@@ -172,7 +168,7 @@ impl Kernel {
             cpus,
             cgroup,
             process_ends: WaitQueue::new(),
-            uts: Arc::new(UtsNamespace::first(uts)),
+            uts: Arc::new(uts),
             ipc: Arc::new(IpcNamespace::first()),
             host_watcher: OnceLock::new(),
             pause: Pause::default(),

@@ -4,12 +4,11 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::container_id;
 use crate::failure::Outcome;
 use crate::flags;
 use crate::life::{self, AtEnd, Making};
 use crate::sandbox::{self, Options};
-use crate::state::Root;
+use crate::state::{Root, container_id};
 
 pub(super) fn create(root: &Root, args: &flags::Make, options: &Options) -> Outcome<ExitCode> {
     let id = container_id(args.id.as_deref().unwrap_or_default())?;

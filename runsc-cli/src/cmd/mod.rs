@@ -31,7 +31,7 @@ use crate::life::{self, Force};
 use crate::log_file::LogSettings;
 use crate::network::Mode;
 use crate::sandbox::Options;
-use crate::state::{Directory, Root};
+use crate::state::{Directory, Root, container_id};
 
 /// Performs the command; `log` is the open log file.
 pub(crate) fn run(cli: Cli, log_settings: LogSettings, log: Option<OwnedFd>) -> Outcome<ExitCode> {
@@ -116,24 +116,6 @@ fn is_in_user_namespace() -> bool {
     const ALL: [&str; 3] = ["0", "0", "4294967295"];
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     !map.is_empty() && !map.split_whitespace().eq(ALL)
-}
-
-/// Ids become names of files and cgroups: runc allows the same characters.
-fn container_id(id: &OsStr) -> Outcome<String> {
-    const MAX: usize = 1024;
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "_+-.".contains(c);
-    id.to_str()
-        .filter(|id| id.chars().all(allowed))
-        .filter(|id| !id.starts_with(".new-"))
-        .filter(|id| !matches!(*id, "" | "." | "..") && id.len() <= MAX)
-        .map(str::to_owned)
-        .ok_or_else(|| {
-            Failure::new(format!(
-                "invalid container ID \"{}\": use letters, digits, and \"_+-.\", or give a \
-                 directory that holds config.json",
-                id.to_string_lossy()
-            ))
-        })
 }
 
 fn print(text: &str) -> Outcome<ExitCode> {

@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 use sentry::control::{
-    Answer, Connection, ExecRequest, Limits, Phase, ProcessInfo, Request, Stats, Target,
+    Answer, Connection, CreateRequest, ExecRequest, Limits, Phase, ProcessInfo, Request, Stats,
+    Target,
 };
 
 use crate::failure::{Context, Failure, Outcome};
@@ -41,11 +42,20 @@ impl Client {
     }
 
     fn ask(&mut self, request: &Request, fds: &[BorrowedFd<'_>]) -> Outcome<Answer> {
+        Ok(self.ask_for(request, fds)?.0)
+    }
+
+    /// An answer with the descriptors that come along.
+    fn ask_for(
+        &mut self,
+        request: &Request,
+        fds: &[BorrowedFd<'_>],
+    ) -> Outcome<(Answer, Vec<OwnedFd>)> {
         let lost = |errno| Failure::new(format!("the container's Sentry does not answer: {errno}"));
         self.connection.send(request, fds).map_err(lost)?;
         match self.connection.receive().map_err(lost)? {
             Some((Answer::Failed(reason), _)) => Err(Failure::new(reason)),
-            Some((answer, _)) => Ok(answer),
+            Some(answer) => Ok(answer),
             None => Err(Failure::new("container not running")),
         }
     }
@@ -124,11 +134,30 @@ impl Client {
         }
     }
 
+    /// The sandbox's memory, for a further Gofer.
+    pub(crate) fn memory(&mut self) -> Outcome<OwnedFd> {
+        let (answer, fds) = self.ask_for(&Request::Memory, &[])?;
+        match (answer, fds.into_iter().next()) {
+            (Answer::Memory, Some(memory)) => Ok(memory),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
     /// Starts a process. From here on the connection is the process's own, see
     /// [`sentry::control`].
-    pub(crate) fn exec(mut self, exec: ExecRequest, fds: &[OwnedFd]) -> Outcome<Connection> {
+    pub(crate) fn exec(self, exec: ExecRequest, fds: &[OwnedFd]) -> Outcome<Connection> {
+        self.begin(&Request::Exec(Box::new(exec)), fds)
+    }
+
+    /// Makes a further container in the sandbox. From here on the connection is the
+    /// container's own.
+    pub(crate) fn create(self, create: CreateRequest, fds: &[OwnedFd]) -> Outcome<Connection> {
+        self.begin(&Request::Create(Box::new(create)), fds)
+    }
+
+    fn begin(mut self, request: &Request, fds: &[OwnedFd]) -> Outcome<Connection> {
         let fds: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
-        match self.ask(&Request::Exec(Box::new(exec)), &fds)? {
+        match self.ask(request, &fds)? {
             Answer::Started(_) => {}
             other => return Err(unexpected(&other)),
         }

@@ -8,13 +8,13 @@ use nix::unistd::geteuid;
 use oci_spec::runtime::Hooks;
 
 use super::status::state_json;
-use super::{Client, Status, clock, delete, files, start};
+use super::{Client, Status, clock, delete, files, pod, start};
 use crate::cgroup::Cgroup;
 use crate::failure::{Failure, Outcome};
 use crate::hooks;
-use crate::sandbox::{self, Options, Plan, Running, Start};
+use crate::sandbox::{self, Options, Plan, Start};
 use crate::spec::{self, Container, HostMounts};
-use crate::state::{Held, Record, Root};
+use crate::state::{Held, HostProcess, Record, Root};
 
 /// What is to be made.
 #[derive(Debug)]
@@ -115,6 +115,7 @@ fn launch(
     container.config.process.env.extend(variables);
     make_cgroup(&container, options, record, held)?;
     let place = container.hooks_place();
+    let membership = container.membership.take();
     let plan = Plan {
         container,
         id: &making.id,
@@ -128,28 +129,29 @@ fn launch(
         extra,
         cgroup: record.cgroup.clone(),
     };
-    let running = sandbox::detach(plan, terminal)?;
-    match settle(making, record, held, &running, &place) {
-        Ok(()) => Ok(()),
-        Err(failure) => Err(running.fail(Some(failure))),
+    if let Some(membership) = membership {
+        let sandbox = held.directory().other(&membership.sandbox);
+        record.sandbox = Some(membership.sandbox.clone());
+        (record.sentry, record.gofer) = pod::join(&sandbox, plan, &membership, terminal)?;
+        return settle(making, record, held, &place).inspect_err(|_| {
+            // The container ends with the process that stands for it.
+            let processes = [record.sentry, record.gofer];
+            let _: Vec<_> = processes.iter().flatten().map(HostProcess::kill).collect();
+        });
     }
+    let running = sandbox::detach(plan, terminal)?;
+    (record.sentry, record.gofer) = running.processes();
+    let settled = settle(making, record, held, &place).and_then(|()| running.stay());
+    settled.map_err(|failure| running.fail(Some(failure)))
 }
 
-/// Makes a sandbox known that is ready to run.
-fn settle(
-    making: &Making,
-    record: &mut Record,
-    held: &Held,
-    running: &Running,
-    place: &hooks::Place,
-) -> Outcome<()> {
-    (record.sentry, record.gofer) = running.processes();
+/// Makes a container known that is ready to run.
+fn settle(making: &Making, record: &mut Record, held: &Held, place: &hooks::Place) -> Outcome<()> {
     held.write(record)?;
     create_hooks(record, place)?;
     announce(making, record)?;
     record.creating = false;
-    held.write(record)?;
-    running.stay()
+    held.write(record)
 }
 
 /// The hooks that belong to `create`, in their order.
@@ -217,6 +219,12 @@ fn run_held(
     record: &mut Record,
     held: Held,
 ) -> Outcome<ExitCode> {
+    if let Some(membership) = &container.membership {
+        return Err(Failure::new(format!(
+            "a container in the sandbox of {} is not waited for: use create, or run --detach",
+            membership.sandbox
+        )));
+    }
     let (extra, variables) = files::passed_on(making.preserve_fds)?;
     container.config.process.env.extend(variables);
     make_cgroup(&container, options, record, &held)?;
@@ -297,6 +305,7 @@ fn prepare(root: &Root, making: &Making, options: &Options) -> Outcome<Prepared>
             .ok_or_else(|| Failure::new("process is missing"))?,
         network: container.network_path.clone(),
         network_mode: options.network,
+        sandbox: None,
         cgroup: None,
     };
     let held = root.create(&record)?;

@@ -11,6 +11,7 @@ mod create;
 mod delete;
 mod exec;
 mod files;
+mod pod;
 mod start;
 mod status;
 

@@ -50,7 +50,8 @@ pub(crate) struct Found {
 /// The network of a container whose program is about to run; `None` if there is none but the
 /// loopback.
 pub(crate) fn find(record: &Record) -> Outcome<Option<Found>> {
-    if record.network_mode != Mode::Sandbox {
+    // A pod's network is that of its first container.
+    if record.network_mode != Mode::Sandbox || record.sandbox.is_some() {
         return Ok(None);
     }
     let named = record.network.clone();

@@ -30,7 +30,7 @@ mod supervise;
 mod supervisor;
 
 use std::ffi::CStr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::process::ExitCode;
 
 use serde::de::DeserializeOwned;
@@ -129,6 +129,25 @@ pub(crate) fn detach(plan: Plan<'_>, terminal: Option<OwnedFd>) -> Outcome<Runni
         Ok(()) => Ok(running),
         Err(told) => Err(running.fail(told)),
     }
+}
+
+/// Starts a Gofer for a container in a sandbox that runs, whose memory is `memory`: its process
+/// id, and the Sentry's end of the channel to it.
+pub(crate) fn start_gofer(
+    plan: &Plan<'_>,
+    memory: BorrowedFd<'_>,
+) -> Outcome<(i32, gofer::ClientEnd)> {
+    let setup = Setup {
+        terminal: None,
+        control: None,
+        extra: Vec::new(),
+        start: Start::OnOrder,
+        lifetime: Lifetime::OnItsOwn,
+        cgroup: plan.cgroup.clone(),
+    };
+    let (container, id, options) = (&plan.container, plan.id, plan.options);
+    let (gofer, channel) = start::gofer_alone(container, id, options, memory, &setup)?;
+    Ok((gofer.child.pid(), channel))
 }
 
 fn launch(

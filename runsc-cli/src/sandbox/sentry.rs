@@ -14,7 +14,7 @@ use platform::seccomp::sentry::{For, rows};
 use platform::seccomp::{Otherwise, Program};
 use platform::systrap::SystrapPlatform;
 use platform::{MemoryFile, Platform};
-use sentry::boot::{self, Boot, Sandbox, Stdio};
+use sentry::boot::{self, Attended, Boot, Sandbox, Stdio};
 use sentry::signal::Signal;
 use sentry::tty::HostTerminal;
 
@@ -24,6 +24,8 @@ use super::jail;
 use super::supervisor::{self, Order, Report};
 use crate::failure::{Context, Failure, Outcome};
 use crate::log_file;
+
+const GOFER_IS_GONE: &str = "Gofer broken pipe: it is gone";
 
 /// main of `runsk-sentry`.
 pub(crate) fn main() -> ExitCode {
@@ -61,23 +63,31 @@ fn serve(mut inherited: Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outcome<
     let oom_listener = inherited.boot.oom_listener;
     let oom_listener = oom_listener.map(|index| inherited.fd(index)).transpose()?;
     let start = inherited.boot.start;
+    let gofer = connect(&mut inherited, supervisor)?;
     let sandbox = boot::create(Boot {
         platform,
         memory,
-        gofer: connect(&mut inherited, supervisor)?,
+        gofer: gofer.clone(),
         stdio,
         config: inherited.boot.config,
     });
-    let sandbox = Arc::new(sandbox.map_err(|error| Failure::new(error.to_string()))?);
+    let sandbox = sandbox.map_err(|error| match gofer.is_broken() {
+        // Whatever else went wrong is a consequence.
+        true => Failure::new(GOFER_IS_GONE),
+        false => Failure::new(error.to_string()),
+    });
+    drop(gofer);
+    let sandbox = Arc::new(sandbox?);
     obey(&sandbox, supervisor, lifetime)?;
     if let Some(listener) = oom_listener {
         sandbox.kernel().cgroup.limits.set_oom_listener(listener);
     }
     if let Some(listener) = control {
-        ::sentry::control::serve(sandbox.clone(), listener).context("the control socket")?;
+        ::sentry::control::serve(sandbox.clone(), sandbox.first().clone(), listener)
+            .context("the control socket")?;
     }
     match start {
-        Start::AtOnce => drop(sandbox.start()),
+        Start::AtOnce => drop(sandbox.first().start()),
         Start::OnOrder => supervisor::tell(supervisor, &Report::Ready)?,
     }
     let status = sandbox
@@ -114,7 +124,7 @@ fn connect(inherited: &mut Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outco
     };
     let supervisor = second(supervisor)?;
     let on_broken = move || {
-        let report = Report::Failed("Gofer broken pipe: it is gone".to_owned());
+        let report = Report::Failed(GOFER_IS_GONE.to_owned());
         let _ = supervisor::tell(&supervisor, &report);
         std::process::exit(1);
     };
@@ -164,10 +174,10 @@ fn obey(sandbox: &Arc<Sandbox>, supervisor: &OwnedFd, lifetime: Lifetime) -> Out
         while let Some(order) = supervisor::hear_order(&supervisor) {
             match order {
                 Order::Signal(number) => match Signal::new(number) {
-                    Ok(signal) => sandbox.signal(signal),
+                    Ok(signal) => sandbox.first().signal(signal),
                     Err(error) => log::warn!("signal {number} from outside: {error}"),
                 },
-                Order::Start => drop(sandbox.start()),
+                Order::Start => drop(sandbox.first().start()),
                 Order::Stay => stay = true,
             }
         }

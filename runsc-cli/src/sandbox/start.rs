@@ -76,28 +76,28 @@ pub(super) fn start(
     options: &Options,
     setup: &Setup,
 ) -> Outcome<Sandbox> {
-    let caller = Caller::current()?;
     let platform = choose(options.platform);
-    let executable = spawn::own_executable().context("/proc/self/exe")?;
     // The container's limit may be raised later, and is kept by its kernel.
     let memory_size = host_memory()?.max(container.memory_limit.unwrap_or(0));
     let memory = MemoryFile::create_file(memory_size).context("the sandbox's memory")?;
     let (client, server) = gofer_channel()?;
-
-    let doors = setup.cgroup.as_ref().map(Cgroup::doors).transpose()?;
-    let launch = Launch {
-        id,
-        caller,
-        executable: &executable,
-        options,
-        memory: memory.as_fd(),
-        setup,
-        doors: doors.flatten(),
-        oom_score_adj: container.oom_score_adj,
-    };
+    let launch = Launch::new(&container, id, options, memory.as_fd(), setup)?;
     let gofer = launch.gofer(&container, server)?;
     let sentry = launch.sentry(container, platform, client)?;
     Ok(Sandbox { sentry, gofer })
+}
+
+/// Starts a Gofer for a container in a sandbox that runs, whose memory is `memory`.
+pub(super) fn gofer_alone(
+    container: &Container,
+    id: &str,
+    options: &Options,
+    memory: BorrowedFd<'_>,
+    setup: &Setup,
+) -> Outcome<(Started, gofer::ClientEnd)> {
+    let (client, server) = gofer_channel()?;
+    let launch = Launch::new(container, id, options, memory, setup)?;
+    Ok((launch.gofer(container, server)?, client))
 }
 
 fn choose(name: PlatformName) -> PlatformKind {
@@ -147,7 +147,7 @@ fn host_cpus() -> Outcome<u32> {
 struct Launch<'a> {
     id: &'a str,
     caller: Caller,
-    executable: &'a OwnedFd,
+    executable: OwnedFd,
     options: &'a Options,
     memory: BorrowedFd<'a>,
     setup: &'a Setup,
@@ -155,7 +155,27 @@ struct Launch<'a> {
     oom_score_adj: Option<i32>,
 }
 
-impl Launch<'_> {
+impl<'a> Launch<'a> {
+    fn new(
+        container: &Container,
+        id: &'a str,
+        options: &'a Options,
+        memory: BorrowedFd<'a>,
+        setup: &'a Setup,
+    ) -> Outcome<Self> {
+        let doors = setup.cgroup.as_ref().map(Cgroup::doors).transpose()?;
+        Ok(Launch {
+            id,
+            caller: Caller::current()?,
+            executable: spawn::own_executable().context("/proc/self/exe")?,
+            options,
+            memory,
+            setup,
+            doors: doors.flatten(),
+            oom_score_adj: container.oom_score_adj,
+        })
+    }
+
     fn gofer(&self, container: &Container, channel: gofer::ServerEnd) -> Outcome<Started> {
         let user = self.caller.gofer(container.ids.clone())?;
         let (ours, theirs) = supervisor::pair()?;
@@ -255,7 +275,7 @@ impl Launch<'_> {
         })
     }
 
-    fn log<'a>(&'a self, fds: &mut Descriptors<'a>) -> LogBoot {
+    fn log<'b>(&'b self, fds: &mut Descriptors<'b>) -> LogBoot {
         LogBoot {
             settings: self.options.log_settings,
             file: self.options.log.as_ref().map(|log| fds.add(log.as_fd())),

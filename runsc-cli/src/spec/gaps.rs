@@ -4,14 +4,14 @@ use std::path::Path;
 
 use oci_spec::runtime::{Linux, LinuxNamespaceType, Spec};
 
-use super::{OCI_VERSION, network};
+use super::{Membership, OCI_VERSION, network};
 use crate::failure::{Failure, Outcome};
 use crate::hooks;
 
 /// Logs what has no effect, and refuses what cannot be left out or means nothing.
-pub(super) fn report(spec: &Spec) -> Outcome<()> {
+pub(super) fn report(spec: &Spec, pod: Option<&Membership>) -> Outcome<()> {
     version(spec.version())?;
-    namespaces(spec)?;
+    namespaces(spec, pod.is_some())?;
     if let Some(hooks) = spec.hooks() {
         hooks::check(hooks)?;
     }
@@ -103,7 +103,14 @@ fn propagation(word: Option<&str>) -> Outcome<()> {
 
 /// A namespace without a path is the container's own kernel's matter: it has one of each
 /// kind. One with a path is another container's, or the host's.
-fn namespaces(spec: &Spec) -> Outcome<()> {
+fn namespaces(spec: &Spec, in_pod: bool) -> Outcome<()> {
+    /// What a pod's containers can have in common.
+    const OF_PODS: [LinuxNamespaceType; 4] = [
+        LinuxNamespaceType::Pid,
+        LinuxNamespaceType::Ipc,
+        LinuxNamespaceType::Uts,
+        LinuxNamespaceType::Network,
+    ];
     for (at, namespace) in super::namespaces(spec).enumerate() {
         let kind = namespace.typ();
         if super::namespaces(spec)
@@ -118,6 +125,10 @@ fn namespaces(spec: &Spec) -> Outcome<()> {
             continue;
         };
         let (kind, path) = (namespace.typ(), path.display());
+        // They are the sandbox's, whatever the path leads to.
+        if in_pod && OF_PODS.contains(&kind) {
+            continue;
+        }
         // It is not joined, but its interfaces are taken over.
         if kind == LinuxNamespaceType::Network {
             network::check(namespace.path().as_deref().unwrap_or(Path::new("")))?;

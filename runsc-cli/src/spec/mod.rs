@@ -14,6 +14,7 @@ mod mounts;
 mod network;
 mod options;
 mod places;
+mod pod;
 mod process;
 mod seccomp;
 mod settings;
@@ -40,6 +41,7 @@ pub(crate) use host_mounts::HostMounts;
 pub(crate) use ids::{IdMaps, IdRange};
 pub(crate) use mounts::Trees;
 pub(crate) use options::names as mount_options;
+pub(crate) use pod::Membership;
 pub(crate) use process::{console_size, convert as process};
 pub(crate) use seccomp::{ACTIONS as SECCOMP_ACTIONS, OPERATORS as SECCOMP_OPERATORS};
 
@@ -76,6 +78,8 @@ pub(crate) struct Container {
     pub(crate) oom_score_adj: Option<i32>,
     /// The network namespace that the configuration names.
     pub(crate) network_path: Option<PathBuf>,
+    /// The pod whose sandbox it is to live in; `None`: a sandbox of its own.
+    pub(crate) membership: Option<Membership>,
 }
 
 impl Container {
@@ -172,7 +176,8 @@ pub(crate) fn container(bundle: &Bundle, mounts: &HostMounts) -> Outcome<Contain
 
 fn convert(bundle: &Bundle, host: &HostMounts) -> Outcome<Container> {
     let spec = &bundle.spec;
-    gaps::report(spec)?;
+    let membership = pod::membership(spec)?;
+    gaps::report(spec, membership.as_ref())?;
     let linux = spec.linux().as_ref();
 
     let mut trees = Trees::new(&bundle.dir, host);
@@ -256,6 +261,7 @@ fn convert(bundle: &Bundle, host: &HostMounts) -> Outcome<Container> {
         network_path: namespaces(spec)
             .find(|namespace| namespace.typ() == LinuxNamespaceType::Network)
             .and_then(|namespace| namespace.path().clone()),
+        membership,
     })
 }
 

@@ -42,6 +42,24 @@ pub(crate) struct Held {
     _lock: Flock<File>,
 }
 
+/// Ids become names of files and cgroups: runc allows the same characters.
+pub(crate) fn container_id(id: &OsStr) -> Outcome<String> {
+    const MAX: usize = 1024;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_+-.".contains(c);
+    id.to_str()
+        .filter(|id| id.chars().all(allowed))
+        .filter(|id| !id.starts_with(".new-"))
+        .filter(|id| !matches!(*id, "" | "." | "..") && id.len() <= MAX)
+        .map(str::to_owned)
+        .ok_or_else(|| {
+            Failure::new(format!(
+                "invalid container ID \"{}\": use letters, digits, and \"_+-.\", or give a \
+                 directory that holds config.json",
+                id.to_string_lossy()
+            ))
+        })
+}
+
 impl Root {
     pub(crate) fn new(path: PathBuf) -> Self {
         Root(path)
@@ -154,6 +172,14 @@ impl Directory {
         ))
     }
 
+    /// The directory of another container.
+    pub(crate) fn other(&self, id: &str) -> Directory {
+        Directory {
+            path: self.path.with_file_name(id),
+            id: id.to_owned(),
+        }
+    }
+
     /// Whether there is anything of the container.
     pub(crate) fn exists(&self) -> bool {
         self.path.symlink_metadata().is_ok()
@@ -250,9 +276,12 @@ impl Held {
 
     /// Makes the socket for the Sentry to listen on.
     pub(crate) fn listen(&self) -> Outcome<OwnedFd> {
-        let make = || {
+        let make = || -> nix::Result<UnixListener> {
             let (path, _open) = self.directory.socket()?;
-            UnixListener::bind(path).map_err(errno)
+            let listener = UnixListener::bind(path).map_err(errno)?;
+            // The Sentry waits for more than connections.
+            listener.set_nonblocking(true).map_err(errno)?;
+            Ok(listener)
         };
         let listener = make().context("the control socket")?;
         Ok(listener.into())

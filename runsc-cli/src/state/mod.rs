@@ -15,6 +15,6 @@ mod directory;
 mod process;
 mod record;
 
-pub(crate) use directory::{Directory, Held, Root};
+pub(crate) use directory::{Directory, Held, Root, container_id};
 pub(crate) use process::HostProcess;
 pub(crate) use record::Record;

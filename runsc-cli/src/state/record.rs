@@ -23,7 +23,8 @@ pub(crate) struct Record {
     /// Who created it.
     pub(crate) owner: u32,
     pub(crate) annotations: BTreeMap<String, String>,
-    /// Runs the kernel; its end is the container's. `None` until it is there.
+    /// Runs the kernel, or stands for a container in the sandbox of another: its end is the
+    /// container's. `None` until it is there.
     pub(crate) sentry: Option<HostProcess>,
     /// Serves the files.
     pub(crate) gofer: Option<HostProcess>,
@@ -37,6 +38,9 @@ pub(crate) struct Record {
     /// `--network`.
     #[serde(default)]
     pub(crate) network_mode: network::Mode,
+    /// The container whose sandbox it lives in, where that is not its own.
+    #[serde(default)]
+    pub(crate) sandbox: Option<String>,
     /// The cgroup of its processes on the host.
     pub(crate) cgroup: Option<Cgroup>,
 }

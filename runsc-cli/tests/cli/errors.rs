@@ -261,3 +261,37 @@ fn the_parts_are_not_started_by_hand() {
         assert!(complaint(&output).contains("not started by hand"));
     }
 }
+
+#[test]
+fn a_pod_without_its_sandbox() {
+    let annotated = |kind: &str, sandbox: Option<&str>| {
+        let dir = Dir::bundle("pod", |config| {
+            config["process"]["terminal"] = false.into();
+            config["annotations"] = serde_json::json!({ "io.kubernetes.cri.container-type": kind });
+            if let Some(id) = sandbox {
+                config["annotations"]["io.kubernetes.cri.sandbox-id"] = id.into();
+            }
+        });
+        let state = dir.path("state");
+        let mut create = runsk(Caller::Root);
+        create.args(["--root", &state, "create", "-b"]).arg(&dir.0);
+        let output = output(create.arg("member"));
+        assert_eq!(output.status.code(), Some(1));
+        // Nothing is left of it.
+        assert_eq!(fs::read_dir(&state).map_or(0, Iterator::count), 0);
+        complaint(&output)
+    };
+    let said = annotated("container", Some("nobody"));
+    assert!(
+        said.contains("the sandbox nobody of container member: container nobody does not exist")
+    );
+    let said = annotated("container", Some("../x"));
+    assert!(said.contains("invalid container ID \"../x\""), "{said}");
+    let said = annotated("container", None);
+    assert!(said.contains("sandbox-id names no sandbox"), "{said}");
+    let said = annotated("pony", None);
+    assert!(
+        said.contains("is neither \"sandbox\" nor \"container\""),
+        "{said}"
+    );
+}

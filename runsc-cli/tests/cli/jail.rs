@@ -151,6 +151,58 @@ fn a_dead_gofer_ends_the_sandbox() {
     gone(sentry);
 }
 
+/// Has the main thread of a process make one more call once it sleeps in one: reboot(2), with
+/// arguments that mean nothing.
+fn make_it_reboot(pid: i32) {
+    sandbox::wait_for(|| reboot_from_a_call(pid));
+}
+
+fn reboot_from_a_call(pid: i32) -> Option<()> {
+    use nix::sys::ptrace;
+    use nix::sys::wait::waitpid;
+    /// Length of the instruction `syscall`.
+    const LENGTH: u64 = 2;
+    const REBOOT: u64 = 169;
+    let pid = nix::unistd::Pid::from_raw(pid);
+    ptrace::attach(pid).expect("attach");
+    waitpid(pid, None).expect("stop");
+    let mut regs = ptrace::getregs(pid).expect("registers");
+    let sleeps = regs.orig_rax != u64::MAX;
+    if sleeps {
+        regs.rip -= LENGTH;
+        regs.rax = REBOOT;
+        // Nothing is to be restarted.
+        regs.orig_rax = u64::MAX;
+        ptrace::setregs(pid, regs).expect("registers");
+    }
+    ptrace::detach(pid, None).expect("detach");
+    sleeps.then_some(())
+}
+
+#[test]
+fn a_call_that_a_filter_refuses_ends_the_sandbox_and_is_named() {
+    if !sandbox::is_root() {
+        eprintln!("SKIPPED: only root traces a process of another user namespace");
+        return;
+    }
+    let pick: [(&str, fn(&Sandbox) -> i32); 2] = [
+        ("Sentry", |sandbox| sandbox.sentry),
+        ("Gofer", |sandbox| sandbox.gofer),
+    ];
+    for (name, which) in pick {
+        let sandbox = Sandbox::start(Caller::Root);
+        make_it_reboot(which(&sandbox));
+        let (sentry, gofer) = (sandbox.sentry, sandbox.gofer);
+        let (code, stderr) = sandbox.finish();
+        assert_eq!(code, Some(1), "{stderr}");
+        let denied = format!("runsk: {name} syscall denied: reboot(0x");
+        assert!(stderr.starts_with(&denied), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        gone(sentry);
+        gone(gofer);
+    }
+}
+
 #[test]
 fn a_dead_sentry_ends_the_sandbox() {
     let sandbox = Sandbox::start(Caller::Ordinary);

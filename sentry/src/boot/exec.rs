@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Sender, bounded};
-use syscalls::abi::signal::{SI_USER, Siginfo};
 use syscalls::errno::{EIO, ESRCH};
 
+use super::container::signal_from_outside;
 use super::process::{self, Place, host_error};
-use super::{BootError, Sandbox, Stdio};
+use super::{Attended, BootError, Container, Home, Stdio};
 use crate::config::ProcessConfig;
-use crate::kernel::{Kernel, UtsNamespace};
-use crate::signal::{Signal, Source};
-use crate::task::{Current, ExitStatus, FsContext, Pid, ThreadGroup, run};
+use crate::kernel::Kernel;
+use crate::signal::Signal;
+use crate::task::{Current, ExitStatus, FsContext, ThreadGroup, run};
 use crate::tty::Console;
 use crate::vfs::MountNamespace;
 use crate::wait::{Ready, Registration, Wake};
@@ -28,28 +28,31 @@ type Report = Sender<Result<(Arc<ThreadGroup>, Option<Console>), BootError>>;
 /// What such a process is made with.
 struct Exec {
     kernel: Arc<Kernel>,
+    first: Arc<ThreadGroup>,
     mounts: Arc<MountNamespace>,
-    uts: Arc<UtsNamespace>,
+    home: Home,
     config: ProcessConfig,
     stdio: Stdio,
 }
 
-impl Sandbox {
-    /// Starts a process beside the first one, in its mount and uts namespaces; returns once
-    /// it is about to run its program.
+impl Container {
+    /// Starts a process beside the first one, in its name spaces; returns once it is about
+    /// to run its program.
     pub fn exec(&self, mut config: ProcessConfig, stdio: Stdio) -> Result<Execed, BootError> {
         // The profile is the container's, not a process's.
-        let first = &self.kernel.config.process;
-        config.seccomp = config.seccomp.or_else(|| first.seccomp.clone());
-        config.settings.personality = first.settings.personality;
-        let leader = self.first.leader().filter(|_| !self.first.is_ending());
+        let like = self.process();
+        config.seccomp = config.seccomp.or_else(|| like.seccomp.clone());
+        config.settings.personality = like.settings.personality;
+        let first = self.first();
+        let leader = first.leader().filter(|_| !first.is_ending());
         let leader = leader
             .ok_or(ESRCH)
             .map_err(host_error("the first process"))?;
         let exec = Exec {
-            kernel: self.kernel.clone(),
+            kernel: self.kernel().clone(),
+            first: first.clone(),
             mounts: leader.fs.get().mounts.get(),
-            uts: leader.uts.get(),
+            home: Home::of(&leader, self.group()),
             config,
             stdio,
         };
@@ -59,7 +62,7 @@ impl Sandbox {
         let lost = |_| host_error("starting the process")(EIO);
         let (group, console) = reported.recv().map_err(lost)??;
         Ok(Execed {
-            kernel: self.kernel.clone(),
+            kernel: self.kernel().clone(),
             group,
             console,
         })
@@ -84,41 +87,31 @@ impl Exec {
     }
 
     fn make(self) -> Result<(Current, Option<Console>), BootError> {
-        let mut current = process::nobody(&self.kernel, FsContext::new(self.mounts))?;
-        current.uts.set(self.uts);
+        let reserved = self.kernel.pids.reserve(&self.home.pids, &[]);
+        let reserved = reserved.map_err(host_error("a process number"))?;
+        let fs = FsContext::new(self.mounts);
+        let mut current = process::nobody(&self.kernel, &self.home, &reserved.numbers, fs)?;
         let console = process::furnish(&current, &self.config, self.stdio, Place::PtsOnly)?;
         process::load(&mut current, &self.config)?;
         process::publish(&current);
         // The first process may have ended, and have ended all that it could see.
-        let tree = self.kernel.pids.lock();
-        let init = tree.init().and_then(|pid| tree.process(pid));
-        if init.is_none_or(|init| init.zombie.is_some()) {
+        if self.first.is_ending() {
             current.group.kill(ExitStatus::Killed(Signal::KILL));
         }
-        drop(tree);
         Ok((current, console))
     }
 }
 
-impl Execed {
-    /// Its number inside.
-    #[must_use]
-    pub fn pid(&self) -> Pid {
-        self.group.pid
+impl Attended for Execed {
+    fn pid(&self) -> i32 {
+        self.group.numbers.own()
     }
 
-    /// Sends it a signal from outside.
-    pub fn signal(&self, signal: Signal) {
-        let info = Siginfo::kill(signal.raw(), SI_USER, 0, 0);
-        // The kernel's own signals are never refused.
-        let _ = self
-            .kernel
-            .signal_process(&self.group, &info, Source::Outside);
+    fn signal(&self, signal: Signal) {
+        signal_from_outside(&self.kernel, &self.group, signal);
     }
 
-    /// How it ended, once it has and all that it said is on its terminal.
-    #[must_use]
-    pub fn ended(&self) -> Option<ExitStatus> {
+    fn ended(&self) -> Option<ExitStatus> {
         let status = self.group.exit_status()?;
         if let Some(console) = &self.console {
             console.finish();
@@ -126,8 +119,7 @@ impl Execed {
         Some(status)
     }
 
-    /// Has `waker` told of its end.
-    pub fn tell(&self, waker: Arc<dyn Wake>) -> Registration {
+    fn tell(&self, waker: Arc<dyn Wake>) -> Registration {
         self.group.exit_events.register(waker, Ready::all())
     }
 }

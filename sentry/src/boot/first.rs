@@ -1,21 +1,24 @@
-//! The first process.
+//! The first process of a container.
 
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 
 use super::mounts::{self, Trees};
-use super::process::{self, Place};
-use super::{BootError, Stdio};
+use super::process::{self, Place, host_error};
+use super::{BootError, Home, Stdio};
+use crate::config::Config;
 use crate::fs::gofer::WriteBack;
 use crate::fs::proc;
 use crate::kernel::Kernel;
 use crate::task::{Current, FsContext, ThreadGroup, run};
 use crate::tty::Console;
 
-/// What the first process is made with.
+/// What the first process of a container is made with.
 pub(super) struct First {
     pub(super) kernel: Arc<Kernel>,
+    pub(super) config: Config,
+    pub(super) home: Home,
     pub(super) gofer: gofer::Client,
     pub(super) write_back: WriteBack,
     pub(super) stdio: Stdio,
@@ -55,16 +58,20 @@ impl First {
 
     /// Everything but running it.
     fn make(self) -> Result<(Current, Option<Console>), BootError> {
+        let config = &self.config;
         let trees = Trees {
             kernel: &self.kernel,
+            home: &self.home,
             gofer: &self.gofer,
             write_back: &self.write_back,
         };
-        let config = &self.kernel.config;
         let namespace = trees.root(&config.root)?;
-        let mut current = process::nobody(&self.kernel, FsContext::new(namespace))?;
-        mounts::mount_all(&current, &trees)?;
-        set_sysctls(&current)?;
+        let reserved = self.kernel.pids.reserve(&self.home.pids, &[]);
+        let reserved = reserved.map_err(host_error("a process number"))?;
+        let fs = FsContext::new(namespace);
+        let mut current = process::nobody(&self.kernel, &self.home, &reserved.numbers, fs)?;
+        mounts::mount_all(&current, config, &trees)?;
+        set_sysctls(&current, config)?;
         let console = process::furnish(&current, &config.process, self.stdio, Place::Console)?;
         process::load(&mut current, &config.process)?;
         process::publish(&current);
@@ -74,8 +81,8 @@ impl First {
 }
 
 /// Names that are not known are refused: the container was not made for our kernel.
-fn set_sysctls(task: &Current) -> Result<(), BootError> {
-    for (name, value) in &task.kernel.config.sysctls {
+fn set_sysctls(task: &Current, config: &Config) -> Result<(), BootError> {
+    for (name, value) in &config.sysctls {
         proc::set_sysctl(task, name, value).map_err(|errno| BootError::Sysctl {
             name: name.clone(),
             value: value.clone(),

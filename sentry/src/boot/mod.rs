@@ -1,34 +1,37 @@
-//! Starting a sandbox, and its end.
+//! Starting a sandbox and the containers in it, and their end.
 //!
-//! The first process is made on the host thread that then runs it: mounts and the
-//! program are looked up by it, with the rights of the kernel, before it takes on its
-//! own. Like the first process of a pid name space, it takes all others with it.
+//! A container's first process is made on the host thread that then runs it: mounts and the
+//! program are looked up by it, with the rights of the kernel, before it takes on its own.
+//! Like the first process of a pid name space, it takes all others of the container with it.
+//! With the first container ends the sandbox; a pod has further ones ([`Sandbox::add`]), which
+//! share as much with it as they ask for ([`home`]).
 
+mod container;
 mod devices;
 mod exec;
 mod first;
+mod home;
 mod mounts;
 mod process;
 
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use platform::{MemoryFile, Platform};
 use syscalls::Errno;
-use syscalls::abi::signal::{SI_USER, Siginfo};
 
-use crate::config::Config;
-use crate::fs::gofer::WriteBack;
+use crate::config::{Config, Shared};
 use crate::kernel::Kernel;
-use crate::signal::{Signal, Source};
 use crate::sync::{Level, Mutex};
-use crate::task::{ExitStatus, ThreadGroup};
-use crate::tty::{Console, HostTerminal};
-use crate::wait::{Ready, Wake};
+use crate::task::ExitStatus;
+use crate::tty::HostTerminal;
+use crate::wait::{Ready, Registration, Wake};
 
+pub use container::Container;
 pub use exec::Execed;
+use home::Home;
 
 /// What a sandbox is made of.
 pub struct Boot {
@@ -93,6 +96,14 @@ pub enum BootError {
         /// Why.
         errno: Errno,
     },
+    /// A further container's group.
+    #[error("a container {name:?}: {errno}")]
+    Name {
+        /// Of the container.
+        name: String,
+        /// Why.
+        errno: Errno,
+    },
     /// The working directory.
     #[error("chdir to cwd ({path:?}) set in config.json failed: {errno}")]
     WorkingDirectory {
@@ -124,13 +135,35 @@ pub enum BootError {
 /// A sandbox whose first process runs.
 pub struct Sandbox {
     kernel: Arc<Kernel>,
-    first: Arc<ThreadGroup>,
-    write_back: WriteBack,
-    console: Option<Console>,
-    ended: Receiver<()>,
-    /// Lets the first process run its program, once.
-    gate: Mutex<Option<Sender<()>>>,
-    _registrations: [crate::wait::Registration; 2],
+    first: Arc<Container>,
+    /// Further containers, by name.
+    members: Mutex<BTreeMap<String, Arc<Container>>>,
+}
+
+/// A further container.
+pub struct Member {
+    /// Tells it apart from others.
+    pub name: String,
+    /// Mounts, the first process, and the rest.
+    pub config: Config,
+    /// What it has in common with the first one.
+    pub shared: Shared,
+    /// Serves its trees.
+    pub gofer: gofer::Client,
+    /// What its first process has as descriptors 0, 1, 2 …
+    pub stdio: Stdio,
+}
+
+/// A process, or a container, that somebody outside waits for.
+pub trait Attended: Send + Sync {
+    /// The number of the process inside.
+    fn pid(&self) -> i32;
+    /// Sends it a signal from outside.
+    fn signal(&self, signal: crate::signal::Signal);
+    /// How it ended, once it has and all that it said has been passed on.
+    fn ended(&self) -> Option<ExitStatus>;
+    /// Has `waker` told of its end.
+    fn tell(&self, waker: Arc<dyn Wake>) -> Registration;
 }
 
 /// How long processes may take to end after the first one has, before they are left
@@ -140,57 +173,22 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Starts a sandbox and waits for its end.
 pub fn run(boot: Boot) -> Result<ExitStatus, BootError> {
     let sandbox = create(boot)?;
-    sandbox.start();
+    sandbox.first().start();
     sandbox.wait()
 }
 
 /// Makes a sandbox; returns once the first process is ready to run its program, which it
-/// does after [`Sandbox::start`].
+/// does after [`Container::start`].
 pub fn create(boot: Boot) -> Result<Sandbox, BootError> {
     platform::host::allocator::share_one_heap();
-    let kernel = Kernel::new(boot.config, boot.platform, boot.memory);
-    let write_back = WriteBack::default();
-    let (report, reported) = bounded(1);
-    let (gate, opened) = bounded(1);
-    let first = first::First {
-        kernel: kernel.clone(),
-        gofer: boot.gofer,
-        write_back: write_back.clone(),
-        stdio: boot.stdio,
-        gate: opened,
-    };
-    first.spawn(report)?;
-    let host = |errno| BootError::Host {
-        what: "starting the first process",
-        errno,
-    };
-    // The other side is dropped unsent only if the thread died.
-    let (first, console) = reported.recv().map_err(|_| host(syscalls::errno::EIO))??;
-    let (tell, ended) = bounded(1);
-    let waker: Arc<dyn Wake> = Arc::new(Bell(tell));
-    let registrations = [
-        first.exit_events.register(waker.clone(), Ready::all()),
-        kernel.process_ends.register(waker, Ready::all()),
-    ];
+    let kernel = Kernel::new(&boot.config, boot.platform, boot.memory);
+    let home = Home::first(&kernel);
+    let first = Container::new(&kernel, boot.config, home, boot.gofer, boot.stdio)?;
     Ok(Sandbox {
         kernel,
-        first,
-        write_back,
-        console,
-        ended,
-        gate: Mutex::new(Level::Leaf, Some(gate)),
-        _registrations: registrations,
+        first: Arc::new(first),
+        members: Mutex::new(Level::Leaf, BTreeMap::new()),
     })
-}
-
-/// Rings for whoever waits outside the sandbox.
-struct Bell(Sender<()>);
-
-impl Wake for Bell {
-    fn wake(&self, _: Ready) {
-        // Full: it has rung already.
-        let _ = self.0.try_send(());
-    }
 }
 
 impl Sandbox {
@@ -200,68 +198,79 @@ impl Sandbox {
         &self.kernel
     }
 
-    /// Lets the first process run its program; false if it does already.
-    pub fn start(&self) -> bool {
-        let gate = self.gate.lock().take();
-        gate.is_some_and(|gate| gate.send(()).is_ok())
-    }
-
-    /// True until [`Self::start`].
+    /// The container with which it ends.
     #[must_use]
-    pub fn is_waiting(&self) -> bool {
-        self.gate.lock().is_some()
+    pub fn first(&self) -> &Arc<Container> {
+        &self.first
     }
 
-    /// Sends a signal from outside to the first process.
-    pub fn signal(&self, signal: Signal) {
-        let info = Siginfo::kill(signal.raw(), SI_USER, 0, 0);
-        // The kernel's own signals are never refused.
-        let _ = self
-            .kernel
-            .signal_process(&self.first, &info, Source::Outside);
-        if signal == Signal::KILL {
-            // It ends where it waits.
-            self.start();
-        }
-    }
-
-    /// Sends a signal from outside to every process.
-    pub fn signal_all(&self, signal: Signal) {
-        for group in self.kernel.pids.groups() {
-            if group.pid != self.first.pid {
-                let info = Siginfo::kill(signal.raw(), SI_USER, 0, 0);
-                let _ = self.kernel.signal_process(&group, &info, Source::Outside);
+    /// Makes a further container, whose first process is then ready to run its program.
+    pub fn add(&self, member: Member) -> Result<Arc<Container>, BootError> {
+        let name = member.name.clone();
+        let home = Home::in_pod(&self.kernel, &member)?;
+        let group = home.group.clone();
+        let made = Container::new(
+            &self.kernel,
+            member.config,
+            home,
+            member.gofer,
+            member.stdio,
+        );
+        let container = match made {
+            Ok(container) => Arc::new(container),
+            Err(error) => {
+                home::leave(&self.kernel, &group);
+                return Err(error);
             }
+        };
+        let before = self.members.lock().insert(name.clone(), container.clone());
+        if before.is_some() {
+            log::warn!("container {name}: another one of that name had not been taken out");
         }
-        self.signal(signal);
+        Ok(container)
     }
 
-    /// Waits until the first process has ended and all others with it; writes back what
+    /// Waits for the end of a further container and takes it out.
+    pub fn remove(&self, name: &str) {
+        let Some(member) = self.members.lock().remove(name) else {
+            return;
+        };
+        if let Err(error) = member.wait() {
+            log::error!("container {name}: {error}");
+        }
+        home::leave(&self.kernel, member.group());
+    }
+
+    /// Waits until the first container has ended and all others with it; writes back what
     /// is still to be written.
     pub fn wait(&self) -> Result<ExitStatus, BootError> {
-        let status = loop {
-            if let Some(status) = self.first.exit_status() {
-                break status;
-            }
-            // The sender lives as long as the registrations.
-            let _ = self.ended.recv();
-        };
-        let patience = Instant::now() + PATIENCE;
-        while self.kernel.pids.task_count() > 0 {
-            if self.ended.recv_deadline(patience).is_err() {
-                log::warn!("{} threads do not end", self.kernel.pids.task_count());
-                break;
-            }
+        let status = self.first.wait()?;
+        let members = std::mem::take(&mut *self.members.lock());
+        for member in members.values() {
+            member.wait()?;
         }
-        if let Some(console) = &self.console {
-            console.finish();
-        }
-        self.write_back
-            .flush_all()
-            .map_err(|errno| BootError::Host {
-                what: "writing back changed files",
-                errno,
-            })?;
         Ok(status)
+    }
+}
+
+/// Calls `is_done` until it says so, at most [`PATIENCE`], whenever `ended` hears of the end
+/// of a process.
+fn wait_for(ended: &crossbeam_channel::Receiver<()>, is_done: impl Fn() -> bool) -> bool {
+    let patience = Instant::now() + PATIENCE;
+    while !is_done() {
+        if ended.recv_deadline(patience).is_err() {
+            return is_done();
+        }
+    }
+    true
+}
+
+/// Rings for whoever waits outside the sandbox.
+struct Bell(crossbeam_channel::Sender<()>);
+
+impl Wake for Bell {
+    fn wake(&self, _: Ready) {
+        // Full: it has rung already.
+        let _ = self.0.try_send(());
     }
 }

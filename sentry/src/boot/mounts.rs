@@ -6,8 +6,8 @@ use gofer::TreeId;
 use syscalls::errno::{EEXIST, EINVAL, ENODEV, ENOENT, ENOTDIR};
 use syscalls::{Errno, Fd};
 
-use super::{BootError, devices};
-use crate::config::{MountConfig, MountSource, RootConfig};
+use super::{BootError, Home, devices};
+use crate::config::{Config, MountConfig, MountSource, RootConfig};
 use crate::fs::gofer::{self as host_tree, Sharing, WriteBack};
 use crate::fs::{dev, overlay, tmpfs};
 use crate::kernel::Kernel;
@@ -20,6 +20,7 @@ use crate::vfs::{
 /// Where trees of the host come from.
 pub(super) struct Trees<'a> {
     pub(super) kernel: &'a Arc<Kernel>,
+    pub(super) home: &'a Home,
     pub(super) gofer: &'a ::gofer::Client,
     pub(super) write_back: &'a WriteBack,
 }
@@ -49,7 +50,10 @@ impl Trees<'_> {
         let root = self.tree(config.tree, Sharing::Exclusive, config.overlay, "root");
         let root = root.map_err(|errno| failed("the root file system", b"/", errno))?;
         let mount = Mount::new(Dentry::root(root), MountFlags::RELATIME);
-        Ok(MountNamespace::first(mount))
+        Ok(match self.home.group.is_root() {
+            true => MountNamespace::first(mount),
+            false => MountNamespace::new(mount),
+        })
     }
 
     fn instance(&self, mount: &MountConfig) -> Result<InodeRef, Errno> {
@@ -70,8 +74,9 @@ impl Trees<'_> {
             MountSource::Kernel { kind } => {
                 let request = MountRequest {
                     kernel: self.kernel,
-                    ipc: &self.kernel.ipc,
-                    pids: self.kernel.pids.first(),
+                    ipc: &self.home.ipc,
+                    pids: &self.home.pids,
+                    cgroup: &self.home.group,
                     source: kind,
                     data: &mount.data.join(","),
                 };
@@ -101,8 +106,11 @@ fn kind_of(mount: &MountConfig) -> &str {
 }
 
 /// Mounts everything below "/". `task` acts with all rights of the kernel.
-pub(super) fn mount_all(task: &Current, trees: &Trees<'_>) -> Result<(), BootError> {
-    let config = &trees.kernel.config;
+pub(super) fn mount_all(
+    task: &Current,
+    config: &Config,
+    trees: &Trees<'_>,
+) -> Result<(), BootError> {
     for mount in &config.mounts {
         match mount_one(task, trees, mount) {
             Ok(()) => {}

@@ -11,7 +11,7 @@ use syscalls::errno::{EACCES, EAGAIN, ENOENT, ENOEXEC, ENOMEM, ENOTDIR, EPERM};
 use syscalls::{Errno, Fd, Stop};
 
 use super::mounts;
-use super::{BootError, Stdio};
+use super::{BootError, Home, Stdio};
 use crate::config::{ProcessConfig, SettingsConfig};
 use crate::fd::{CloseOnExec, FdTable};
 use crate::fs::host;
@@ -19,8 +19,8 @@ use crate::kernel::Kernel;
 use crate::mm::Mm;
 use crate::signal::{SigSet, SignalHandlers};
 use crate::task::{
-    Capabilities, Credentials, Current, FsContext, Limits, NewGroup, NewTask, Resource, Session,
-    Strings, Task, ThreadGroup, UserIds,
+    Capabilities, Credentials, Current, FsContext, Limits, NewGroup, NewTask, Numbers, Resource,
+    Session, Strings, Task, ThreadGroup, UserIds,
 };
 use crate::time::cpu_limit;
 use crate::tty::{Console, HostTerminal, Master};
@@ -78,15 +78,18 @@ pub(super) fn publish(task: &Current) {
 }
 
 /// A task with all rights and nothing in its memory.
-pub(super) fn nobody(kernel: &Arc<Kernel>, fs: Arc<FsContext>) -> Result<Current, BootError> {
+pub(super) fn nobody(
+    kernel: &Arc<Kernel>,
+    home: &Home,
+    numbers: &Arc<Numbers>,
+    fs: Arc<FsContext>,
+) -> Result<Current, BootError> {
     let limits = crate::mm::Limits::default();
     let mm = Mm::nowhere(&*kernel.platform, &kernel.memory, limits);
     let context = kernel.platform.new_context().map_err(|error| {
         log::error!("{error}");
         host_error("a context")(ENOMEM)
     })?;
-    let numbers = kernel.pids.numbers();
-    let numbers = numbers.map_err(host_error("a process number"))?;
     let pid = numbers.kernel();
     let group = ThreadGroup::new(NewGroup {
         numbers: numbers.clone(),
@@ -103,7 +106,7 @@ pub(super) fn nobody(kernel: &Arc<Kernel>, fs: Arc<FsContext>) -> Result<Current
         ..Credentials::default()
     };
     let task = Task::new(NewTask {
-        numbers,
+        numbers: numbers.clone(),
         kernel: kernel.clone(),
         group,
         name: b"init"[..].into(),
@@ -113,7 +116,9 @@ pub(super) fn nobody(kernel: &Arc<Kernel>, fs: Arc<FsContext>) -> Result<Current
         mm: mm.clone(),
         blocked: SigSet::EMPTY,
     });
-    Ok(Current::new(task, mm, Regs::default(), context))
+    let current = Current::new(task, mm, Regs::default(), context);
+    home.take_in(&current);
+    Ok(current)
 }
 
 fn give_host_files(task: &Current, fds: Vec<OwnedFd>) -> Result<(), BootError> {

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::MAX;
+use crate::config::Config;
 use crate::sync::{Level, Slot};
 
 /// The container's limits. They may change while it runs.
@@ -92,6 +93,21 @@ impl Limits {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (count(&self.oom), count(&self.oom_kills))
     }
+}
+
+/// What a configuration says: limits, and how many tasks there may be.
+#[must_use]
+pub(crate) fn limits_of(config: &Config) -> (Limits, u64) {
+    let limit = |number: u64| if number == 0 { MAX } else { number };
+    let cpu = CpuMax {
+        quota: Some(config.cpu_quota).filter(|quota| *quota > 0),
+        period: match config.cpu_period {
+            0 => CpuMax::default().period,
+            period => period,
+        },
+    };
+    let limits = Limits::new(limit(config.memory_limit), cpu);
+    (limits, limit(config.pids_limit))
 }
 
 /// What of a container's memory its pages may take. The rest is for what the sandbox needs

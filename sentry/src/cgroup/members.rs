@@ -45,6 +45,15 @@ impl Kernel {
         group.take_away(name)
     }
 
+    /// Removes a child of `parent` with all that is in it; see [`Self::remove_cgroup`].
+    pub(crate) fn remove_cgroup_tree(&self, parent: &Group, group: &Group) -> Result<(), Errno> {
+        for (_, child) in group.children() {
+            self.remove_cgroup_tree(group, &child)?;
+        }
+        let place = group.place.as_ref().ok_or(EBUSY)?;
+        self.remove_cgroup(parent, &place.name)
+    }
+
     /// The processes in `group` itself that have not ended, by rising number.
     fn cgroup_processes<'a>(
         &self,
@@ -72,7 +81,7 @@ impl Kernel {
     }
 
     /// Tasks in `group` and below, those included that ended and were not waited for.
-    pub(crate) fn tasks_within(&self, group: &Group) -> u64 {
+    pub fn tasks_within(&self, group: &Group) -> u64 {
         self.count_tasks(&self.pids.lock(), group)
     }
 
@@ -104,7 +113,7 @@ impl Kernel {
     }
 
     /// What the processes in `group` and below have used since they are there.
-    pub(crate) fn cgroup_usage(&self, group: &Group) -> Usage {
+    pub fn cgroup_usage(&self, group: &Group) -> Usage {
         let mut usage = group.past.get();
         for process in self.processes_within(group) {
             usage.add(&process.usage());
@@ -114,7 +123,7 @@ impl Kernel {
 
     /// Takes account of a process that ends.
     pub(crate) fn keep_cgroup_usage(&self, process: &ThreadGroup, used: &Usage) {
-        for group in process.cgroup().iter().flat_map(Group::ancestors) {
+        for group in self.cgroup_of(process).ancestors() {
             group.past.update(|past| past.add(used));
         }
     }

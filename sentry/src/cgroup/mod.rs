@@ -1,10 +1,11 @@
 //! Control groups inside the sandbox, cgroups(7), version 2.
 //!
-//! The root group is the container: its limits come from outside and are enforced by the
+//! The root group is the first container: its limits come from outside and are enforced by the
 //! kernel itself, before the host has to: memory by the memory file's limit and
-//! [`crate::task::oom`], the number of tasks where tasks are made. Below it programs can
-//! make groups of their own (`fs::cgroup` shows them as files), which limit the number of
-//! tasks and can be frozen and killed as a whole.
+//! [`crate::task::oom`], the number of tasks where tasks are made. A further container of a
+//! pod has a group below it. Below their container's, programs can make groups of their own
+//! (`fs::cgroup` shows them as files), which limit the number of tasks and can be frozen and
+//! killed as a whole.
 //!
 //! Whole processes are in a group; there are no threaded groups.
 
@@ -22,8 +23,8 @@ use syscalls::errno::{EBUSY, EEXIST, ENOENT};
 use crate::sync::{Level, Mutex, Slot};
 use crate::task::Usage;
 use crate::vfs::FileName;
-pub(crate) use limits::for_pages;
 pub use limits::{CpuMax, Limits};
+pub(crate) use limits::{for_pages, limits_of};
 
 /// A group.
 pub struct Group {
@@ -31,6 +32,8 @@ pub struct Group {
     id: u64,
     /// `None` for the root.
     place: Option<Place>,
+    /// A container's own, the root among them: what its processes see as the root.
+    container: bool,
     state: Mutex<State>,
     /// Tasks that may be in it and below, [`Group::pids_max`].
     pids_max: AtomicU64,
@@ -40,9 +43,9 @@ pub struct Group {
     passes_pids: AtomicBool,
     /// To be frozen, whatever its parents are.
     frozen: AtomicBool,
-    /// What its processes had used that have ended, and those below it; not for the root.
+    /// What its processes had used that have ended, and those below it.
     past: Slot<Usage>,
-    /// The container's, which the root shows.
+    /// The container's, which its group shows.
     pub limits: Arc<Limits>,
 }
 
@@ -69,13 +72,17 @@ impl Group {
     /// The container's group.
     #[must_use]
     pub fn root(limits: Limits, pids_max: u64) -> Arc<Self> {
-        Arc::new(Group::new(ROOT_ID, None, pids_max, Arc::new(limits)))
+        Arc::new(Group {
+            container: true,
+            ..Group::new(ROOT_ID, None, pids_max, Arc::new(limits))
+        })
     }
 
     fn new(id: u64, place: Option<Place>, pids_max: u64, limits: Arc<Limits>) -> Self {
         Group {
             id,
             place,
+            container: false,
             state: Mutex::new(Level::Leaf, State::default()),
             pids_max: AtomicU64::new(pids_max),
             pids_events: AtomicU64::new(0),
@@ -91,9 +98,20 @@ impl Group {
         self.id
     }
 
-    /// True for the container's.
+    /// True for the one that all others are in.
     pub fn is_root(&self) -> bool {
         self.place.is_none()
+    }
+
+    /// True for a container's own.
+    pub fn is_container(&self) -> bool {
+        self.container
+    }
+
+    /// The container's own that it is in, or is.
+    pub fn container(self: &Arc<Self>) -> Arc<Group> {
+        let found = self.ancestors().find(|group| group.container);
+        found.unwrap_or_else(|| self.clone())
     }
 
     /// The group that it is in.
@@ -128,6 +146,29 @@ impl Group {
 
     /// A new child; `EEXIST`, and `ENOENT` in a group that was removed.
     pub fn make(self: &Arc<Self>, name: &FileName) -> Result<Arc<Group>, Errno> {
+        self.add(name, |id, place| {
+            Group::new(id, Some(place), MAX, self.limits.clone())
+        })
+    }
+
+    /// A new child that is a container's own; see [`Self::make`].
+    pub(crate) fn make_container(
+        self: &Arc<Self>,
+        name: &FileName,
+        limits: Limits,
+        pids_max: u64,
+    ) -> Result<Arc<Group>, Errno> {
+        self.add(name, |id, place| Group {
+            container: true,
+            ..Group::new(id, Some(place), pids_max, Arc::new(limits))
+        })
+    }
+
+    fn add(
+        self: &Arc<Self>,
+        name: &FileName,
+        make: impl FnOnce(u64, Place) -> Group,
+    ) -> Result<Arc<Group>, Errno> {
         static NEXT: AtomicU64 = AtomicU64::new(ROOT_ID + 1);
         let mut state = self.state.lock();
         if state.dead {
@@ -141,7 +182,7 @@ impl Group {
             name: name.clone(),
         };
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let child = Arc::new(Group::new(id, Some(place), MAX, self.limits.clone()));
+        let child = Arc::new(make(id, place));
         state
             .children
             .insert(name.as_bytes().to_vec(), child.clone());
@@ -163,7 +204,8 @@ impl Group {
         Ok(())
     }
 
-    /// As /proc/PID/cgroup has it: "/a/b", " (deleted)" after it once it was removed.
+    /// As /proc/PID/cgroup has it, from the container's own on: "/a/b", " (deleted)" after it
+    /// once it was removed.
     pub fn path(&self) -> Vec<u8> {
         let mut path = self.names();
         if path.is_empty() {
@@ -176,7 +218,7 @@ impl Group {
     }
 
     fn names(&self) -> Vec<u8> {
-        let Some(place) = &self.place else {
+        let Some(place) = self.place.as_ref().filter(|_| !self.container) else {
             return Vec::new();
         };
         let mut path = place.parent.upgrade().map_or_else(Vec::new, |p| p.names());

@@ -1,4 +1,4 @@
-//! A connection that belongs to a process: signals one way, its end the other.
+//! A connection that belongs to a process, or a container: signals one way, its end the other.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -9,11 +9,18 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::message::{Answer, Request, Target};
 use super::wire::Connection;
-use crate::boot::Execed;
+use crate::boot::Attended;
 use crate::signal::Signal;
 use crate::wait::{Ready, Wake};
 
-struct Bell(EventFd);
+pub(super) struct Bell(pub(super) EventFd);
+
+impl Bell {
+    pub(super) fn new() -> nix::Result<Self> {
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        EventFd::from_flags(flags).map(Bell)
+    }
+}
 
 impl Wake for Bell {
     fn wake(&self, _: Ready) {
@@ -24,10 +31,9 @@ impl Wake for Bell {
 
 /// Tells of the start of `process`, passes signals on to it, and tells of its end. If the
 /// peer goes before, the process is killed: nobody would ever hear of it.
-pub(super) fn attend(mut connection: Connection, process: &Execed) {
-    let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-    let bell = match EventFd::from_flags(flags) {
-        Ok(event) => Arc::new(Bell(event)),
+pub(super) fn attend(mut connection: Connection, process: &dyn Attended) {
+    let bell = match Bell::new() {
+        Ok(bell) => Arc::new(bell),
         Err(errno) => {
             log::error!("control socket: {errno}");
             return process.signal(Signal::KILL);
@@ -67,7 +73,7 @@ pub(super) fn attend(mut connection: Connection, process: &Execed) {
     }
 }
 
-fn obey(connection: &mut Connection, process: &Execed) -> Result<(), ()> {
+fn obey(connection: &mut Connection, process: &dyn Attended) -> Result<(), ()> {
     match connection.receive() {
         Ok(Some((Request::Signal(Target::Own, number), _))) => {
             if let Ok(signal) = Signal::new(number) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::ProcessConfig;
+use crate::config::{Config, ProcessConfig, Shared};
 use crate::net::inet::Network;
 
 /// To the Sentry.
@@ -17,6 +17,11 @@ pub enum Request {
     Phase,
     /// Start a process. Its descriptors come along.
     Exec(Box<ExecRequest>),
+    /// Hand over the memory file: a further container's Gofer needs it.
+    Memory,
+    /// Make a further container. With it come the two ends of the channel to its Gofer, its
+    /// listening control socket, and the descriptors of its first process.
+    Create(Box<CreateRequest>),
     /// Send a signal.
     Signal(Target, i32),
     /// List the processes.
@@ -53,7 +58,7 @@ pub enum Target {
     First,
     /// Every process.
     All,
-    /// The process that this connection has started.
+    /// The process, or the first process of the container, that this connection has started.
     Own,
 }
 
@@ -66,7 +71,20 @@ pub struct ExecRequest {
     pub terminal: Terminal,
 }
 
-/// Which descriptors come with [`Request::Exec`].
+/// A further container of a pod.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreateRequest {
+    /// Tells it apart from others.
+    pub name: String,
+    /// The container.
+    pub config: Config,
+    /// What it has in common with the first one.
+    pub shared: Shared,
+    /// What the last descriptors are that come along.
+    pub terminal: Terminal,
+}
+
+/// Which descriptors come with [`Request::Exec`], and at the end with [`Request::Create`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Terminal {
     /// Descriptors 0, 1, 2 and further ones.
@@ -95,6 +113,8 @@ pub enum Answer {
     Stats(Stats),
     /// What the sandbox is made of.
     Debug(String),
+    /// The memory file comes along.
+    Memory,
 }
 
 /// What a sandbox does.

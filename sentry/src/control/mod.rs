@@ -6,9 +6,14 @@
 //! answers each with one [`Answer`] ([`message`], [`wire`]). After [`Request::Exec`] a
 //! connection belongs to the new process: it carries signals, and at last how that ended.
 //! Whoever closes it before ends the process.
+//!
+//! A pod's further containers are asked for on the socket of the first one with
+//! [`Request::Create`]. That connection belongs to the new container in the same way, and the
+//! container has a control socket of its own.
 
 mod attend;
 mod debug;
+mod member;
 mod message;
 mod processes;
 mod server;
@@ -16,7 +21,8 @@ mod stats;
 mod wire;
 
 pub use message::{
-    Answer, ExecRequest, Limits, Phase, ProcessInfo, Request, Stats, Target, Terminal,
+    Answer, CreateRequest, ExecRequest, Limits, Phase, ProcessInfo, Request, Stats, Target,
+    Terminal,
 };
 pub use server::serve;
 pub use wire::Connection;

@@ -3,22 +3,30 @@
 use std::sync::Arc;
 
 use super::message::ProcessInfo;
+use crate::boot::Container;
 use crate::fs::proc::arguments;
-use crate::kernel::Kernel;
-use crate::task::ThreadGroup;
+use crate::task::{PidNamespace, ThreadGroup};
 use crate::tty::SLAVE_MAJOR;
 
 /// More of a command line is not shown, bytes.
 const MAX_COMMAND: usize = 64 << 10;
 
 /// All processes that have not ended, by rising number.
-pub(super) fn list(kernel: &Kernel) -> Vec<ProcessInfo> {
-    let groups = kernel.pids.groups();
-    let living = groups.iter().filter(|group| !group.has_ended());
-    living.map(info).collect()
+pub(super) fn list(container: &Container) -> Vec<ProcessInfo> {
+    let namespace = container.pid_namespace();
+    let processes = container.processes();
+    let parents: Vec<_> = {
+        let tree = container.kernel().pids.lock();
+        let parent = |group: &Arc<ThreadGroup>| tree.number_in(group.parent_pid(), namespace);
+        processes.iter().map(parent).collect()
+    };
+    let listed = processes.iter().zip(parents);
+    listed
+        .map(|(group, parent)| info(group, parent, namespace))
+        .collect()
 }
 
-fn info(group: &Arc<ThreadGroup>) -> ProcessInfo {
+fn info(group: &Arc<ThreadGroup>, ppid: i32, namespace: &PidNamespace) -> ProcessInfo {
     let leader = group.leader();
     let terminal = group.session.get().terminal().map(|t| t.device());
     let tty = match terminal {
@@ -40,8 +48,8 @@ fn info(group: &Arc<ThreadGroup>) -> ProcessInfo {
             .collect()
     };
     ProcessInfo {
-        pid: group.pid,
-        ppid: group.parent_pid(),
+        pid: group.numbers.seen_from(namespace),
+        ppid,
         uid: leader.map_or(0, |task| task.creds.get().uid.effective),
         tty,
         age_ns: crate::time::now_monotonic().saturating_sub(group.start_time),

@@ -1,17 +1,20 @@
 //! The side of the control socket that answers.
 
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::attend::Bell;
 use super::message::{Answer, ExecRequest, Limits, Phase, Request, Target, Terminal};
 use super::wire::Connection;
-use super::{attend, debug, processes, stats};
-use crate::boot::{Execed, Sandbox, Stdio};
+use super::{attend, debug, member, processes, stats};
+use crate::boot::{Attended, Container, Execed, Sandbox, Stdio};
 use crate::cgroup;
-use crate::kernel::Kernel;
 use crate::signal::Signal;
 use crate::tty::HostTerminal;
 
@@ -22,15 +25,31 @@ const MAX_CONNECTIONS: usize = 1024;
 /// How long running processes may take to leave application code.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Starts to answer whoever connects to `listener`, a listening Unix stream socket.
-pub fn serve(sandbox: Arc<Sandbox>, listener: OwnedFd) -> std::io::Result<()> {
+/// Starts to answer whoever connects to `listener`, a listening Unix stream socket that does
+/// not block, about `container`, until that ends.
+pub fn serve(
+    sandbox: Arc<Sandbox>,
+    container: Arc<Container>,
+    listener: OwnedFd,
+) -> std::io::Result<()> {
     let listener = UnixListener::from(listener);
     let count = Arc::new(AtomicUsize::new(0));
+    let bell = Arc::new(Bell::new()?);
+    let registration = container.tell(bell.clone());
     let accept = move || {
-        loop {
+        let _registration = registration;
+        while !container.has_ended() {
+            let mut fds = [
+                PollFd::new(listener.as_fd(), PollFlags::POLLIN),
+                PollFd::new(bell.0.as_fd(), PollFlags::POLLIN),
+            ];
+            if let Err(errno) = poll(&mut fds, PollTimeout::NONE) {
+                log::debug!("control socket: {errno}");
+            }
             match listener.accept() {
-                Ok((socket, _)) => admit(&sandbox, socket.into(), &count),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Ok((socket, _)) => admit(&sandbox, &container, socket.into(), &count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     // Out of descriptors: others come free.
                     log::warn!("control socket: {error}");
@@ -48,16 +67,21 @@ fn spawn(run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     builder.spawn(run).map(drop)
 }
 
-fn admit(sandbox: &Arc<Sandbox>, socket: OwnedFd, count: &Arc<AtomicUsize>) {
+fn admit(
+    sandbox: &Arc<Sandbox>,
+    container: &Arc<Container>,
+    socket: OwnedFd,
+    count: &Arc<AtomicUsize>,
+) {
     if count.load(Ordering::Relaxed) >= MAX_CONNECTIONS {
         log::warn!("control socket: more than {MAX_CONNECTIONS} connections");
         return;
     }
     let here = Here::new(count);
-    let sandbox = sandbox.clone();
+    let (sandbox, container) = (sandbox.clone(), container.clone());
     let run = move || {
         let _here = here;
-        converse(&sandbox, Connection::new(socket));
+        converse(&sandbox, &container, Connection::new(socket));
     };
     if let Err(error) = spawn(run) {
         log::warn!("control socket: {error}");
@@ -81,7 +105,7 @@ impl Drop for Here {
 }
 
 /// Answers until the peer has had enough, or says what makes no sense.
-fn converse(sandbox: &Arc<Sandbox>, mut connection: Connection) {
+fn converse(sandbox: &Arc<Sandbox>, container: &Arc<Container>, mut connection: Connection) {
     loop {
         let (request, fds) = match connection.receive() {
             Ok(Some(received)) => received,
@@ -92,15 +116,29 @@ fn converse(sandbox: &Arc<Sandbox>, mut connection: Connection) {
             }
         };
         let answer = match request {
-            Request::Exec(exec) => match start(sandbox, *exec, fds) {
+            Request::Exec(exec) => match start(container, *exec, fds) {
                 Ok(process) => return attend::attend(connection, &process),
                 Err(reason) => Answer::Failed(reason),
             },
+            Request::Create(request) => match member::create(sandbox, *request, fds) {
+                Ok((name, member)) => {
+                    attend::attend(connection, &*member);
+                    return sandbox.remove(&name);
+                }
+                Err(reason) => Answer::Failed(reason),
+            },
+            Request::Memory => {
+                let memory = sandbox.kernel().memory.as_fd();
+                if connection.send(&Answer::Memory, &[memory]).is_err() {
+                    return;
+                }
+                continue;
+            }
             Request::Network(network) => match sandbox.kernel().internet.open(*network, fds) {
                 Ok(()) => Answer::Done,
                 Err(errno) => Answer::Failed(format!("the container's network: {errno}")),
             },
-            request => answer(sandbox, &request),
+            request => answer(container, &request),
         };
         if connection.send(&answer, &[]).is_err() {
             return;
@@ -108,80 +146,82 @@ fn converse(sandbox: &Arc<Sandbox>, mut connection: Connection) {
     }
 }
 
-fn answer(sandbox: &Sandbox, request: &Request) -> Answer {
+fn answer(container: &Container, request: &Request) -> Answer {
     match *request {
-        Request::Start => match sandbox.start() {
+        Request::Start => match container.start() {
             true => Answer::Done,
             false => Answer::Failed("it is started already".to_owned()),
         },
-        Request::Phase => Answer::Phase(phase(sandbox)),
+        Request::Phase => Answer::Phase(phase(container)),
         Request::Signal(target, number) => match (Signal::new(number), target) {
             (Ok(signal), Target::First) => {
-                sandbox.signal(signal);
+                container.signal(signal);
                 Answer::Done
             }
             (Ok(signal), Target::All) => {
-                sandbox.signal_all(signal);
+                container.signal_all(signal);
                 Answer::Done
             }
             (Ok(_), Target::Own) => Answer::Failed("no process was started here".to_owned()),
             (Err(_), _) => Answer::Failed(format!("{number} is not a signal")),
         },
-        Request::Processes => Answer::Processes(processes::list(sandbox.kernel())),
-        Request::Pause => pause(sandbox),
-        Request::Resume => match phase(sandbox) {
+        Request::Processes => Answer::Processes(processes::list(container)),
+        Request::Pause => pause(container),
+        Request::Resume => match phase(container) {
             Phase::Paused => {
-                sandbox.kernel().resume();
+                container.resume();
                 Answer::Done
             }
             _ => Answer::Failed("container not paused".to_owned()),
         },
-        Request::Stats => Answer::Stats(stats::of(sandbox.kernel())),
+        Request::Stats => Answer::Stats(stats::of(container)),
         Request::Limit(limits) => {
-            limit(sandbox.kernel(), limits);
+            limit(container, limits);
             Answer::Done
         }
-        Request::Debug => Answer::Debug(debug::text(sandbox.kernel())),
-        // Needs the descriptors.
-        Request::Exec(_) | Request::Network(_) => Answer::Failed("not a single request".to_owned()),
+        Request::Debug => Answer::Debug(debug::text(container.kernel())),
+        // Need the descriptors, or send some.
+        Request::Exec(_) | Request::Create(_) | Request::Network(_) | Request::Memory => {
+            Answer::Failed("not a single request".to_owned())
+        }
     }
 }
 
-fn phase(sandbox: &Sandbox) -> Phase {
-    if sandbox.is_waiting() {
+fn phase(container: &Container) -> Phase {
+    if container.is_waiting() {
         Phase::Created
-    } else if sandbox.kernel().pause.is_on() {
+    } else if container.is_paused() {
         Phase::Paused
     } else {
         Phase::Running
     }
 }
 
-fn limit(kernel: &Kernel, limits: Limits) {
+fn limit(container: &Container, limits: Limits) {
     if let Some(bytes) = limits.memory {
-        kernel.set_memory_limit(bytes);
+        container.set_memory_limit(bytes);
     }
+    let group = container.group();
     if let Some(tasks) = limits.tasks {
-        kernel.cgroup.set_pids_max(tasks);
+        group.set_pids_max(tasks);
     }
-    let mut cpu = kernel.cgroup.limits.cpu();
+    let mut cpu = group.limits.cpu();
     if let Some(quota) = limits.cpu_quota {
         cpu.quota = Some(quota).filter(|quota| *quota != cgroup::MAX);
     }
     cpu.period = limits.cpu_period.unwrap_or(cpu.period);
-    kernel.cgroup.limits.set_cpu(cpu);
+    group.limits.set_cpu(cpu);
 }
 
-fn pause(sandbox: &Sandbox) -> Answer {
-    if phase(sandbox) != Phase::Running {
+fn pause(container: &Container) -> Answer {
+    if phase(container) != Phase::Running {
         return Answer::Failed("container not running".to_owned());
     }
-    let kernel = sandbox.kernel();
-    kernel.pause();
+    container.pause();
     let patience = Instant::now() + PATIENCE;
-    while !kernel.is_still() {
+    while !container.is_still() {
         if Instant::now() > patience {
-            kernel.resume();
+            container.resume();
             return Answer::Failed("its processes do not stop".to_owned());
         }
         std::thread::sleep(Duration::from_micros(100));
@@ -190,14 +230,23 @@ fn pause(sandbox: &Sandbox) -> Answer {
 }
 
 /// Starts a process, if all that is asked for makes sense.
-fn start(sandbox: &Sandbox, exec: ExecRequest, fds: Vec<OwnedFd>) -> Result<Execed, String> {
-    match phase(sandbox) {
+fn start(container: &Container, exec: ExecRequest, fds: Vec<OwnedFd>) -> Result<Execed, String> {
+    match phase(container) {
         Phase::Running | Phase::Created => {}
         Phase::Paused => return Err("cannot exec in a paused container (use resume)".to_owned()),
     }
-    let mut fds = fds.into_iter();
-    let stdio = match exec.terminal {
-        Terminal::No => Stdio::Host(fds.collect()),
+    let stdio = stdio(exec.terminal, fds.into_iter())?;
+    let process = container.exec(exec.process, stdio);
+    process.map_err(|error| error.to_string())
+}
+
+/// What descriptors that came along are to a process.
+pub(super) fn stdio(
+    terminal: Terminal,
+    mut fds: impl Iterator<Item = OwnedFd>,
+) -> Result<Stdio, String> {
+    match terminal {
+        Terminal::No => Ok(Stdio::Host(fds.collect())),
         Terminal::Yes => {
             let (Some(terminal), Some(resized)) = (fds.next(), fds.next()) else {
                 return Err("a terminal was not handed over".to_owned());
@@ -205,9 +254,8 @@ fn start(sandbox: &Sandbox, exec: ExecRequest, fds: Vec<OwnedFd>) -> Result<Exec
             if nix::sys::termios::tcgetattr(terminal.as_fd()).is_err() {
                 return Err("what was handed over is not a terminal".to_owned());
             }
-            Stdio::Terminal(HostTerminal { terminal, resized }, fds.collect())
+            let terminal = HostTerminal { terminal, resized };
+            Ok(Stdio::Terminal(terminal, fds.collect()))
         }
-    };
-    let process = sandbox.exec(exec.process, stdio);
-    process.map_err(|error| error.to_string())
+    }
 }

@@ -1,28 +1,35 @@
-//! What the sandbox uses, for `runsk events`.
+//! What a container uses, for `runsk events`.
 
 use super::message::Stats;
+use crate::boot::Container;
 use crate::cgroup::MAX;
-use crate::kernel::Kernel;
 
-pub(super) fn of(kernel: &Kernel) -> Stats {
-    let mut stats = Stats {
-        memory: kernel.memory.used(),
-        memory_limit: match kernel.cgroup.limits.memory() {
+pub(super) fn of(container: &Container) -> Stats {
+    let (kernel, group) = (container.kernel(), container.group());
+    let usage = kernel.cgroup_usage(group);
+    let processes = container.processes();
+    let memory = if group.is_root() {
+        // Of programs, files and tmpfs, each page once.
+        kernel.memory.used()
+    } else {
+        let of_programs = processes.iter().filter_map(|process| {
+            let memory = process.leader()?.mm.get()?;
+            Some(memory.usage().rss)
+        });
+        of_programs.sum()
+    };
+    Stats {
+        memory,
+        memory_limit: match group.limits.memory() {
             MAX => kernel.memory.limit(),
             limit => limit,
         },
-        tasks: kernel.pids.task_count() as u64,
-        tasks_limit: kernel.cgroup.pids_max(),
-        oom_kills: kernel.cgroup.limits.oom_events().1,
-        ..Stats::default()
-    };
-    for group in kernel.pids.groups() {
-        let usage = group.usage();
-        let children = group.children_usage();
-        stats.cpu_user_ns += usage.user_ns.saturating_add(children.user_ns);
-        stats.cpu_system_ns += usage.system_ns.saturating_add(children.system_ns);
-        stats.faults += usage.faults.saturating_add(children.faults);
-        stats.processes += u64::from(!group.has_ended());
+        cpu_user_ns: usage.user_ns,
+        cpu_system_ns: usage.system_ns,
+        tasks: kernel.tasks_within(group),
+        tasks_limit: group.pids_max(),
+        processes: processes.len() as u64,
+        faults: usage.faults,
+        oom_kills: group.limits.oom_events().1,
     }
-    stats
 }

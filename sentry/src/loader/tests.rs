@@ -50,7 +50,7 @@ impl Machine {
         let root = tmpfs::new(&memory, tmpfs::Options::default(), "tmpfs");
         let mount = Mount::new(Dentry::root(root), MountFlags::default());
         Machine {
-            kernel: Kernel::new(Config::default(), Arc::new(MockPlatform), memory),
+            kernel: Kernel::new(&Config::default(), Arc::new(MockPlatform), memory),
             place: mount.root_location(),
             files: HashMap::new(),
         }

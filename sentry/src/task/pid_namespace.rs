@@ -64,7 +64,7 @@ impl PidNamespace {
     }
 
     /// An empty one in `parent`; `ENOSPC` if that lies too deep.
-    pub(super) fn new(parent: &Arc<PidNamespace>) -> Result<Arc<Self>, Errno> {
+    pub(crate) fn new(parent: &Arc<PidNamespace>) -> Result<Arc<Self>, Errno> {
         if parent.level >= MAX_LEVEL {
             return Err(ENOSPC.why("pid name spaces lie too deep"));
         }

@@ -101,7 +101,7 @@ pub(crate) fn root() -> Credentials {
 pub(crate) fn kernel() -> Current {
     let memory = MemoryFile::new(64 << 20).expect("a memory file");
     let platform: Arc<dyn Platform> = Arc::new(Nowhere);
-    let kernel = Kernel::new(Config::default(), platform.clone(), memory.clone());
+    let kernel = Kernel::new(&Config::default(), platform.clone(), memory.clone());
     let tree = tmpfs::new(&memory, tmpfs::Options::default(), "root");
     let mount = Mount::new(Dentry::root(tree), MountFlags::RELATIME);
     task_in(&kernel, FsContext::new(MountNamespace::new(mount)))

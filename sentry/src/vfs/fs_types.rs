@@ -6,6 +6,7 @@ use syscalls::Errno;
 use syscalls::errno::{EINVAL, ENODEV};
 
 use super::InodeRef;
+use crate::cgroup::Group;
 use crate::ipc::IpcNamespace;
 use crate::kernel::Kernel;
 use crate::task::PidNamespace;
@@ -18,6 +19,8 @@ pub struct MountRequest<'a> {
     pub ipc: &'a Arc<IpcNamespace>,
     /// Whose processes proc shows.
     pub pids: &'a Arc<PidNamespace>,
+    /// Which groups cgroup2 shows: a container's own, and those in it.
+    pub cgroup: &'a Arc<Group>,
     /// mount(2)'s source, what /proc/mounts shows.
     pub source: &'a str,
     /// mount(2)'s data: options separated by commas.
@@ -64,12 +67,12 @@ pub const FS_TYPES: &[FsType] = &[
     },
     FsType {
         name: "cgroup2",
-        mount: |request| Ok(crate::fs::cgroup::new(request.kernel, request.source)),
+        mount: |request| Ok(cgroup(request)),
     },
     // What configurations ask for; as on a host that has only version 2.
     FsType {
         name: "cgroup",
-        mount: |request| Ok(crate::fs::cgroup::new(request.kernel, request.source)),
+        mount: |request| Ok(cgroup(request)),
     },
     FsType {
         name: "proc",
@@ -82,6 +85,10 @@ pub const FS_TYPES: &[FsType] = &[
         },
     },
 ];
+
+fn cgroup(request: &MountRequest<'_>) -> InodeRef {
+    crate::fs::cgroup::new(request.kernel, request.cgroup, request.source)
+}
 
 /// A tmpfs with a container's device nodes in it.
 fn devtmpfs(request: &MountRequest<'_>) -> Result<InodeRef, Errno> {

@@ -29,7 +29,7 @@ pub(super) const ENTRIES: &[E] = &[
 /// What can be limited in a group.
 fn controllers(control: &Control) -> Vec<u8> {
     let group = &control.group;
-    let text = if group.is_root() {
+    let text = if group.is_container() {
         CONTROLLERS.join(" ")
     } else if group.parent().is_some_and(|parent| parent.passes_pids()) {
         "pids".to_owned()
@@ -147,7 +147,7 @@ fn pass(control: &Control, _: &Opener, data: &[u8]) -> Result<(), Errno> {
             (true, _) => return Err(ENOENT.why("only the controller pids can be passed on")),
         }
     }
-    let has_it = group.is_root() || group.parent().is_some_and(|p| p.passes_pids());
+    let has_it = group.is_container() || group.parent().is_some_and(|p| p.passes_pids());
     if passes && !has_it {
         return Err(ENOENT);
     }

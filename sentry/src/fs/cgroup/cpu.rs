@@ -3,7 +3,6 @@
 use syscalls::Errno;
 
 use super::{Control, refuse};
-use crate::fs::proc::Census;
 use crate::fs::processor::list;
 use crate::fs::synth::{Entry, Opener, put};
 use crate::task::all_cpus;
@@ -41,11 +40,7 @@ fn cpus(control: &Control, _: &Opener) -> Result<Vec<u8>, Errno> {
 /// What the group has used, whether or not it is limited.
 pub(super) fn stat(control: &Control, _: &Opener) -> Result<Vec<u8>, Errno> {
     let kernel = control.kernel()?;
-    let usage = if control.group.is_root() {
-        Census::take(&kernel).usage
-    } else {
-        kernel.cgroup_usage(&control.group)
-    };
+    let usage = kernel.cgroup_usage(&control.group);
     let mut text = String::new();
     let lines = [
         ("usage_usec", usage.total_ns() / 1000),
@@ -61,7 +56,7 @@ pub(super) fn stat(control: &Control, _: &Opener) -> Result<Vec<u8>, Errno> {
         ("nr_bursts", 0),
         ("burst_usec", 0),
     ];
-    let throttled = throttled.iter().filter(|_| control.group.is_root());
+    let throttled = throttled.iter().filter(|_| control.group.is_container());
     for (name, value) in lines.iter().chain(throttled) {
         put!(text, "{name} {value}\n");
     }

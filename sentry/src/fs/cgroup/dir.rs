@@ -52,7 +52,7 @@ impl GroupDir {
     /// that its parent passes on.
     fn tables(&self) -> impl Iterator<Item = TableDir<Control>> {
         let group = &self.control.group;
-        let container = group.is_root();
+        let container = group.is_container();
         let pids = container || group.parent().is_some_and(|parent| parent.passes_pids());
         let all = [
             (true, CORE),

@@ -30,9 +30,10 @@ const CGROUP2_MAGIC: u64 = 0x6367_7270;
 /// The container's controllers.
 pub(super) const CONTROLLERS: [&str; 4] = ["cpuset", "cpu", "memory", "pids"];
 
-/// A new instance: its root directory. `source` is what /proc/mounts shows.
+/// A new instance: its root directory, which shows the container's `group`. `source` is what
+/// /proc/mounts shows.
 #[must_use]
-pub fn new(kernel: &Arc<Kernel>, source: &str) -> InodeRef {
+pub fn new(kernel: &Arc<Kernel>, group: &Arc<Group>, source: &str) -> InodeRef {
     let instance = Instance {
         name: "cgroup2",
         magic: CGROUP2_MAGIC,
@@ -43,7 +44,7 @@ pub fn new(kernel: &Arc<Kernel>, source: &str) -> InodeRef {
     let super_block = SuperBlock::new(Box::new(instance), source);
     let control = Control {
         system: System::new(kernel, kernel.pids.first()),
-        group: kernel.cgroup.clone(),
+        group: group.clone(),
     };
     GroupDir::inode(control, &super_block)
 }
@@ -76,7 +77,7 @@ impl Control {
 
     /// `EPERM` for the container's own group, whose limits are set from outside.
     fn check_own(&self) -> Result<(), Errno> {
-        if self.group.is_root() {
+        if self.group.is_container() {
             Err(EPERM)
         } else {
             Ok(())

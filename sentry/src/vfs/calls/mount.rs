@@ -116,6 +116,7 @@ fn mount(task: &Current, call: &call::Mount) -> Result<(), Errno> {
             kernel: &task.kernel,
             ipc: &task.ipc.get(),
             pids: task.pid_namespace(),
+            cgroup: &task.kernel.cgroup_of(&task.group).container(),
             source: if source.is_empty() { "none" } else { &source },
             data: &data,
         };

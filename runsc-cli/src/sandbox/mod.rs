@@ -138,6 +138,7 @@ pub(crate) fn start_gofer(
     memory: BorrowedFd<'_>,
 ) -> Outcome<(i32, gofer::ClientEnd)> {
     let setup = Setup {
+        oom_listener: None,
         terminal: None,
         control: None,
         extra: Vec::new(),

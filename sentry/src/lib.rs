@@ -7,6 +7,7 @@
 
 pub(crate) mod aio;
 pub mod boot;
+mod bpf;
 pub mod cgroup;
 pub mod config;
 pub mod control;

@@ -4,12 +4,15 @@ mod address;
 mod calls;
 mod control;
 mod file;
+mod filter;
+mod given;
 pub mod inet;
 mod interface_ioctl;
 mod message;
 mod namespace;
 pub mod netlink;
 mod option_calls;
+mod option_table;
 mod options;
 pub mod packet;
 mod timestamp;
@@ -24,11 +27,12 @@ use syscalls::abi::net::{
 use syscalls::errno::{
     EAFNOSUPPORT, EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP, EPROTONOSUPPORT, ESOCKTNOSUPPORT,
 };
-use syscalls::{Errno, Stop, SysResult, UserPtr};
+use syscalls::{Errno, Stop, SysResult};
 
 pub use self::address::Address;
 pub use self::control::Control;
 pub use self::file::SocketFile;
+pub use self::given::{Asked, Given};
 use self::inet::Family;
 pub use self::namespace::NetNamespace;
 pub use self::options::Options;
@@ -110,15 +114,6 @@ pub struct Received {
     pub told: MessageFlags,
 }
 
-/// What a program says when it asks for an option.
-#[derive(Clone, Copy, Debug)]
-pub struct Asked {
-    /// How many bytes it offers.
-    pub room: usize,
-    /// Where: a few options take part of the question from there.
-    pub at: UserPtr<u8>,
-}
-
 /// A socket of some family. Calls do not wait: `EAGAIN` means to wait on
 /// [`Socket::queue`] (or, for sending, [`Socket::send_queue`]).
 #[allow(unused_variables, reason = "defaults refuse whatever the arguments")]
@@ -176,7 +171,13 @@ pub trait Socket: Send + Sync {
         Err(ENOPROTOOPT)
     }
     /// A family's own option (setsockopt(2)).
-    fn set_option(&self, task: &Current, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {
+    fn set_option(
+        &self,
+        task: &Current,
+        level: i32,
+        name: i32,
+        value: Given<'_>,
+    ) -> Result<(), Errno> {
         Err(ENOPROTOOPT)
     }
     /// True once listen(2) was called.

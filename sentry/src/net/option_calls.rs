@@ -1,64 +1,37 @@
-//! setsockopt(2) and getsockopt(2), socket(7).
+//! setsockopt(2) and getsockopt(2), socket(7). What is only a number stands in
+//! `option_table.rs`.
 
 use std::sync::atomic::Ordering;
 
 use syscalls::abi::net::{
-    Linger, SO_ACCEPTCONN, SO_BINDTODEVICE, SO_BINDTOIFINDEX, SO_BROADCAST, SO_BUF_LOCK,
-    SO_BUSY_POLL, SO_COOKIE, SO_DEBUG, SO_DOMAIN, SO_DONTROUTE, SO_ERROR, SO_INCOMING_CPU,
-    SO_KEEPALIVE, SO_LINGER, SO_LOCK_FILTER, SO_MARK, SO_MAX_PACING_RATE, SO_NO_CHECK,
-    SO_OOBINLINE, SO_PASSCRED, SO_PASSPIDFD, SO_PASSSEC, SO_PEEK_OFF, SO_PRIORITY, SO_PROTOCOL,
-    SO_RCVBUF, SO_RCVBUFFORCE, SO_RCVLOWAT, SO_RCVTIMEO, SO_REUSEADDR, SO_REUSEPORT, SO_RXQ_OVFL,
-    SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDLOWAT, SO_SNDTIMEO, SO_TIMESTAMP, SO_TIMESTAMPNS, SO_TYPE,
-    SO_ZEROCOPY, SOL_SOCKET,
+    AF_INET, AF_INET6, IPPROTO_TCP, Linger, SO_ACCEPTCONN, SO_ATTACH_FILTER, SO_BINDTODEVICE,
+    SO_BINDTOIFINDEX, SO_BUF_LOCK, SO_BUSY_POLL_BUDGET, SO_COOKIE, SO_DEBUG, SO_DETACH_FILTER,
+    SO_DETACH_REUSEPORT_BPF, SO_DOMAIN, SO_ERROR, SO_LINGER, SO_LOCK_FILTER, SO_MARK, SO_MEMINFO,
+    SO_NETNS_COOKIE, SO_PEERGROUPS, SO_PEERNAME, SO_PREFER_BUSY_POLL, SO_PRIORITY, SO_PROTOCOL,
+    SO_RCVBUF, SO_RCVBUFFORCE, SO_RCVLOWAT, SO_RCVMARK, SO_RCVTIMEO, SO_RCVTIMEO_NEW,
+    SO_RESERVE_MEM, SO_REUSEPORT, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDTIMEO, SO_SNDTIMEO_NEW,
+    SO_TIMESTAMP, SO_TIMESTAMP_NEW, SO_TIMESTAMPING, SO_TIMESTAMPING_NEW, SO_TIMESTAMPNS,
+    SO_TIMESTAMPNS_NEW, SO_TXTIME, SO_TYPE, SOL_SOCKET,
 };
 use syscalls::abi::time::Timeval;
-use syscalls::errno::{EDOM, EINVAL, ENODEV, ENOPROTOOPT, EOPNOTSUPP, EPERM};
+use syscalls::errno::{
+    EACCES, EDOM, EINVAL, ENODATA, ENODEV, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPERM,
+};
 use syscalls::{Errno, Run, SysResult, call};
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::file::lookup;
+use super::given::{Asked, Given};
+use super::option_table::{Known, find};
 use super::options::Buffer;
-use super::{Asked, Kind, Socket};
+use super::{Kind, Socket, timestamp};
 use crate::task::{Capabilities, Current};
 
-/// How a number that is only kept is kept.
-#[derive(Clone, Copy)]
-enum Kept {
-    /// 1 for what is not 0.
-    Flag,
-    /// As it is.
-    Number,
-}
+/// Bytes of an interface's name, IFNAMSIZ.
+const NAME: usize = 16;
 
-/// Options whose value is a number that is told again; who obeys one asks for it.
-const KEPT: &[(i32, Kept)] = &[
-    (SO_DEBUG, Kept::Flag),
-    (SO_REUSEADDR, Kept::Flag),
-    (SO_REUSEPORT, Kept::Flag),
-    (SO_DONTROUTE, Kept::Flag),
-    (SO_BROADCAST, Kept::Flag),
-    (SO_KEEPALIVE, Kept::Flag),
-    (SO_OOBINLINE, Kept::Flag),
-    (SO_NO_CHECK, Kept::Flag),
-    (SO_PRIORITY, Kept::Number),
-    (SO_MARK, Kept::Number),
-    (SO_PASSSEC, Kept::Flag),
-    (SO_TIMESTAMP, Kept::Flag),
-    (SO_TIMESTAMPNS, Kept::Flag),
-    (SO_RCVLOWAT, Kept::Number),
-    (SO_RXQ_OVFL, Kept::Flag),
-    (SO_LOCK_FILTER, Kept::Flag),
-    (SO_BUSY_POLL, Kept::Number),
-    (SO_ZEROCOPY, Kept::Flag),
-];
-
-fn kept(name: i32) -> Option<Kept> {
-    let mut all = KEPT.iter();
-    all.find(|(kept, _)| *kept == name).map(|(_, how)| *how)
-}
-
-fn timeval(value: &[u8]) -> Result<u64, Errno> {
-    let (time, _) = Timeval::read_from_prefix(value).map_err(|_| EINVAL)?;
+fn timeval(value: [u8; 16]) -> Result<u64, Errno> {
+    let time = Timeval::read_from_bytes(&value).map_err(|_| EINVAL)?;
     let usec = u64::try_from(time.usec)
         .ok()
         .filter(|&usec| usec < 1_000_000)
@@ -72,6 +45,12 @@ fn timeval(value: &[u8]) -> Result<u64, Errno> {
         .saturating_add(usec * 1000))
 }
 
+fn timeval_of(ns: u64) -> Vec<u8> {
+    let sec = i64::try_from(ns / 1_000_000_000).unwrap_or(i64::MAX);
+    let usec = i64::try_from(ns % 1_000_000_000 / 1000).unwrap_or(0);
+    Timeval { sec, usec }.as_bytes().to_vec()
+}
+
 fn set_device(task: &Current, socket: &dyn Socket, index: u32) -> Result<(), Errno> {
     let options = socket.options();
     if options.device() != 0 && !task.creds.get().has(Capabilities::NET_RAW) {
@@ -82,8 +61,10 @@ fn set_device(task: &Current, socket: &dyn Socket, index: u32) -> Result<(), Err
     Ok(())
 }
 
-fn bind_to_device(task: &Current, socket: &dyn Socket, value: &[u8]) -> Result<(), Errno> {
+fn bind_to_device(task: &Current, socket: &dyn Socket, value: Given<'_>) -> Result<(), Errno> {
+    let value = value.bytes()?;
     let name = value.split(|&byte| byte == 0).next().unwrap_or_default();
+    let name = name.get(..NAME - 1).unwrap_or(name);
     if name.is_empty() {
         return set_device(task, socket, 0);
     }
@@ -95,67 +76,70 @@ fn bind_to_device(task: &Current, socket: &dyn Socket, value: &[u8]) -> Result<(
 }
 
 /// What only the privileged may set.
-fn check_number(task: &Current, name: i32, number: i32) -> Result<(), Errno> {
+fn check_number(task: &Current, socket: &dyn Socket, name: i32, number: i32) -> Result<(), Errno> {
     let creds = task.creds.get();
+    let (admin, raw) = (
+        creds.has(Capabilities::NET_ADMIN),
+        creds.has(Capabilities::NET_RAW),
+    );
     let allowed = match name {
-        SO_MARK => creds.has(Capabilities::NET_ADMIN) || creds.has(Capabilities::NET_RAW),
-        SO_PRIORITY => {
-            (0..=6).contains(&number)
-                || creds.has(Capabilities::NET_ADMIN)
-                || creds.has(Capabilities::NET_RAW)
-        }
-        SO_DEBUG | SO_RCVBUFFORCE | SO_SNDBUFFORCE => {
-            (name == SO_DEBUG && number == 0) || creds.has(Capabilities::NET_ADMIN)
-        }
+        SO_MARK | SO_RCVMARK => admin || raw,
+        SO_PRIORITY => (0..=6).contains(&number) || admin || raw,
+        SO_RCVBUFFORCE | SO_SNDBUFFORCE => admin,
+        SO_DEBUG | SO_PREFER_BUSY_POLL => number == 0 || admin,
+        SO_BUSY_POLL_BUDGET => number <= socket.options().kept(name) || admin,
         _ => true,
     };
-    if allowed {
-        Ok(())
-    } else if name == SO_DEBUG {
-        Err(syscalls::errno::EACCES)
-    } else {
-        Err(EPERM)
+    match (allowed, name) {
+        (true, _) => Ok(()),
+        (false, SO_DEBUG) => Err(EACCES),
+        (false, _) => Err(EPERM),
     }
 }
 
+/// An option that is only a number.
 fn set_number(task: &Current, socket: &dyn Socket, name: i32, number: i32) -> Result<(), Errno> {
-    let options = socket.options();
-    match name {
-        SO_SNDBUF | SO_SNDBUFFORCE => options.set_buffer(Buffer::Send, number, name != SO_SNDBUF),
-        SO_RCVBUF | SO_RCVBUFFORCE => {
-            options.set_buffer(Buffer::Receive, number, name != SO_RCVBUF);
-        }
-        SO_PASSCRED => options
-            .pass_credentials
-            .store(i32::from(number != 0), Ordering::Relaxed),
-        SO_PASSPIDFD if number == 0 => {}
-        SO_BINDTOIFINDEX => {
-            let index = u32::try_from(number).map_err(|_| EINVAL)?;
-            set_device(task, socket, index)?;
-        }
-        SO_INCOMING_CPU | SO_MAX_PACING_RATE => options.keep(name, number),
-        SO_BUF_LOCK if (0..=3).contains(&number) => options.locked.store(number, Ordering::Relaxed),
-        SO_BUF_LOCK => return Err(EINVAL),
-        SO_PEEK_OFF => return Err(EOPNOTSUPP.why("SO_PEEK_OFF")),
-        SO_REUSEPORT if number != 0 && matches!(socket.family(), syscalls::abi::net::AF_UNIX) => {
-            return Err(EOPNOTSUPP);
-        }
-        SO_ZEROCOPY if socket.kind() != Kind::Stream && socket.kind() != Kind::Datagram => {
-            return Err(EOPNOTSUPP);
-        }
-        SO_RCVLOWAT => options.keep(name, if number < 0 { i32::MAX } else { number.max(1) }),
-        // The two exclude each other.
-        SO_TIMESTAMP | SO_TIMESTAMPNS => {
-            options.keep(SO_TIMESTAMP, 0);
-            options.keep(SO_TIMESTAMPNS, 0);
-            options.keep(name, i32::from(number != 0));
-        }
-        _ => match kept(name) {
-            Some(Kept::Flag) => options.keep(name, i32::from(number != 0)),
-            Some(Kept::Number) => options.keep(name, number),
-            None => return Err(ENOPROTOOPT.why("socket option")),
-        },
+    let row = find(name).filter(|row| row.known != Known::Get && !row.is_unknown_to(socket));
+    let row = row.ok_or_else(|| ENOPROTOOPT.why("socket option"))?;
+    if !row.fits(socket) {
+        return Err(EOPNOTSUPP);
     }
+    if name == SO_BUSY_POLL_BUDGET {
+        check_number(task, socket, name, number)?;
+    }
+    let options = socket.options();
+    let inet = matches!(socket.family(), AF_INET | AF_INET6);
+    let kept = match name {
+        SO_REUSEPORT if number != 0 && !inet => return Err(EOPNOTSUPP),
+        SO_RCVLOWAT => {
+            let wanted = if number < 0 { i32::MAX } else { number.max(1) };
+            // TCP waits for no more than its buffer can hold.
+            let tcp = inet && socket.kind() == Kind::Stream;
+            if tcp {
+                wanted.min(options.half_window())
+            } else {
+                wanted
+            }
+        }
+        SO_TIMESTAMPING | SO_TIMESTAMPING_NEW => timestamp::check_flags(number)?,
+        SO_TIMESTAMP | SO_TIMESTAMPNS | SO_TIMESTAMP_NEW | SO_TIMESTAMPNS_NEW => {
+            // They exclude each other.
+            for other in [
+                SO_TIMESTAMP,
+                SO_TIMESTAMPNS,
+                SO_TIMESTAMP_NEW,
+                SO_TIMESTAMPNS_NEW,
+            ] {
+                options.keep(other, 0);
+            }
+            i32::from(number != 0)
+        }
+        // Nothing comes of it.
+        syscalls::abi::net::SO_BSDCOMPAT => 0,
+        _ => row.takes.admit(number, row.default)?,
+    };
+    check_number(task, socket, name, number)?;
+    options.keep(name, kept);
     Ok(())
 }
 
@@ -163,32 +147,54 @@ fn set_socket_option(
     task: &Current,
     socket: &dyn Socket,
     name: i32,
-    value: &[u8],
+    value: Given<'_>,
 ) -> Result<(), Errno> {
     let options = socket.options();
+    if name == SO_BINDTODEVICE {
+        return bind_to_device(task, socket, value);
+    }
+    // As Linux, whatever the option is.
+    let number = value.number()?;
     match name {
-        SO_BINDTODEVICE => return bind_to_device(task, socket, value),
-        SO_SNDTIMEO => options
+        SO_SNDTIMEO | SO_SNDTIMEO_NEW => options
             .send_timeout
-            .store(timeval(value)?, Ordering::Relaxed),
-        SO_RCVTIMEO => options
+            .store(timeval(value.prefix()?)?, Ordering::Relaxed),
+        SO_RCVTIMEO | SO_RCVTIMEO_NEW => options
             .receive_timeout
-            .store(timeval(value)?, Ordering::Relaxed),
+            .store(timeval(value.prefix()?)?, Ordering::Relaxed),
         SO_LINGER => {
-            let (linger, _) = Linger::read_from_prefix(value).map_err(|_| EINVAL)?;
+            let linger = value.prefix::<{ size_of::<Linger>() }>()?;
+            let linger = Linger::read_from_bytes(&linger).map_err(|_| EINVAL)?;
             *options.linger.lock() = (i32::from(linger.onoff != 0), linger.linger);
         }
-        _ => {
-            let (number, _) = i32::read_from_prefix(value).map_err(|_| EINVAL)?;
-            if matches!(
-                name,
-                SO_TYPE | SO_PROTOCOL | SO_DOMAIN | SO_ERROR | SO_ACCEPTCONN | SO_SNDLOWAT
-            ) {
-                return Err(ENOPROTOOPT);
-            }
-            check_number(task, name, number)?;
-            set_number(task, socket, name, number)?;
+        SO_SNDBUF | SO_SNDBUFFORCE => {
+            check_number(task, socket, name, number)?;
+            options.set_buffer(Buffer::Send, number, name == SO_SNDBUFFORCE);
         }
+        SO_RCVBUF | SO_RCVBUFFORCE => {
+            check_number(task, socket, name, number)?;
+            options.set_buffer(Buffer::Receive, number, name == SO_RCVBUFFORCE);
+        }
+        SO_BINDTOIFINDEX => {
+            let index = u32::try_from(number).map_err(|_| EINVAL)?;
+            set_device(task, socket, index)?;
+        }
+        SO_BUF_LOCK if (0..=3).contains(&number) => options.locked.store(number, Ordering::Relaxed),
+        SO_BUF_LOCK | SO_DETACH_REUSEPORT_BPF => return Err(EINVAL),
+        SO_TXTIME if value.len() != 8 => return Err(EINVAL),
+        SO_RESERVE_MEM if number < 0 => return Err(EINVAL),
+        SO_TXTIME | SO_RESERVE_MEM => return Err(EOPNOTSUPP.why("socket option")),
+        SO_ATTACH_FILTER => {
+            // Streams that lose parts are no streams any more.
+            let tcp = (socket.protocol(), socket.kind()) == (IPPROTO_TCP, Kind::Stream);
+            if tcp && !task.creds.get().has(Capabilities::NET_ADMIN) {
+                return Err(EPERM);
+            }
+            options.attach_filter(task, value)?;
+        }
+        SO_DETACH_FILTER => options.detach_filter()?,
+        SO_LOCK_FILTER => options.lock_filter(number != 0)?,
+        _ => set_number(task, socket, name, number)?,
     }
     socket.option_changed(name);
     Ok(())
@@ -197,21 +203,35 @@ fn set_socket_option(
 impl Run<Current> for call::Setsockopt {
     fn run(self, task: &mut Current) -> SysResult {
         let (_, socket) = lookup(task, self.sockfd)?;
-        let len = usize::try_from(self.optlen).map_err(|_| EINVAL)?;
-        let value = task.mem().read_slice(self.optval, len.min(4096))?;
+        let value = Given::new(task, self.optval, self.optlen)?;
         if self.level == SOL_SOCKET {
-            set_socket_option(task, &*socket, self.optname, &value)?;
+            set_socket_option(task, &*socket, self.optname, value)?;
         } else {
-            socket.set_option(task, self.level, self.optname, &value)?;
+            socket.set_option(task, self.level, self.optname, value)?;
         }
         Ok(0)
     }
 }
 
-fn timeval_of(ns: u64) -> Vec<u8> {
-    let sec = i64::try_from(ns / 1_000_000_000).unwrap_or(i64::MAX);
-    let usec = i64::try_from(ns % 1_000_000_000 / 1000).unwrap_or(0);
-    Timeval { sec, usec }.as_bytes().to_vec()
+fn device_name(task: &Current, socket: &dyn Socket, room: usize) -> Result<Vec<u8>, Errno> {
+    let network = task.net.get().internet.links.get();
+    let link = network.link(socket.options().device());
+    let mut name = link.map_or_else(Vec::new, |link| link.name.clone().into_bytes());
+    if !name.is_empty() {
+        name.push(0);
+        if room < NAME {
+            return Err(EINVAL);
+        }
+    }
+    Ok(name)
+}
+
+fn peer_name(socket: &dyn Socket, room: usize) -> Result<Vec<u8>, Errno> {
+    let name = socket.peer().map_err(|_| ENOTCONN)?.to_bytes();
+    if name.len() < room {
+        return Err(EINVAL);
+    }
+    Ok(name)
 }
 
 fn socket_option(
@@ -221,63 +241,79 @@ fn socket_option(
     asked: Asked,
 ) -> Result<Vec<u8>, Errno> {
     let options = socket.options();
+    let room = asked.room()?;
     let number = match name {
         SO_TYPE => socket.kind().raw(),
         SO_DOMAIN => socket.family(),
         SO_PROTOCOL => socket.protocol(),
         SO_ERROR => socket.take_error().map_or(0, |error| error.raw().into()),
-        SO_SNDBUF | SO_SNDBUFFORCE => options.send_buffer.load(Ordering::Relaxed),
-        SO_RCVBUF | SO_RCVBUFFORCE => options.receive_buffer.load(Ordering::Relaxed),
-        SO_PASSCRED => options.pass_credentials.load(Ordering::Relaxed),
-        SO_PASSPIDFD => 0,
+        SO_SNDBUF => options.send_buffer.load(Ordering::Relaxed),
+        SO_RCVBUF => options.receive_buffer.load(Ordering::Relaxed),
         SO_ACCEPTCONN => i32::from(socket.is_listening()),
-        SO_SNDLOWAT => 1,
         SO_RCVLOWAT => options.kept(name).max(1),
         SO_BINDTOIFINDEX => i32::try_from(options.device()).unwrap_or(0),
         SO_BUF_LOCK => options.locked.load(Ordering::Relaxed),
-        SO_INCOMING_CPU => options.kept_or(name, -1),
-        SO_MAX_PACING_RATE => options.kept_or(name, -1),
-        SO_SNDTIMEO => return Ok(timeval_of(options.send_timeout.load(Ordering::Relaxed))),
-        SO_RCVTIMEO => return Ok(timeval_of(options.receive_timeout.load(Ordering::Relaxed))),
-        SO_COOKIE => return Ok(options.cookie().to_ne_bytes().to_vec()),
-        SO_BINDTODEVICE => {
-            let network = task.net.get().internet.links.get();
-            let link = network.link(options.device());
-            let mut name = link.map_or_else(Vec::new, |link| link.name.clone().into_bytes());
-            if !name.is_empty() {
-                name.push(0);
-                if asked.room < NAME {
-                    return Err(EINVAL);
-                }
-            }
-            return Ok(name);
+        SO_SNDTIMEO | SO_SNDTIMEO_NEW => {
+            return Ok(timeval_of(options.send_timeout.load(Ordering::Relaxed)));
         }
+        SO_RCVTIMEO | SO_RCVTIMEO_NEW => {
+            return Ok(timeval_of(options.receive_timeout.load(Ordering::Relaxed)));
+        }
+        SO_COOKIE if room < 8 => return Err(EINVAL),
+        SO_COOKIE => return Ok(options.cookie().to_ne_bytes().to_vec()),
+        SO_NETNS_COOKIE if room < 8 => return Err(EINVAL),
+        SO_NETNS_COOKIE => return Ok(u64::from(task.net.get().id.ino()).to_ne_bytes().to_vec()),
+        SO_BINDTODEVICE => return device_name(task, socket, room),
+        SO_PEERNAME => return peer_name(socket, room),
         SO_LINGER => {
             let (onoff, linger) = *options.linger.lock();
             return Ok(Linger { onoff, linger }.as_bytes().to_vec());
         }
-        _ if kept(name).is_some() => options.kept(name),
-        _ => return socket.get_option(task, SOL_SOCKET, name, asked),
+        SO_MEMINFO => return Ok(options.memory(socket.readable_bytes().unwrap_or(0))),
+        SO_TXTIME => return Ok(vec![0; 8]),
+        SO_RESERVE_MEM => 0,
+        _ => match find(name) {
+            Some(row) if row.known == Known::Set || row.is_unknown_to(socket) => {
+                return Err(ENOPROTOOPT);
+            }
+            Some(row) if !row.fits(socket) && name != syscalls::abi::net::SO_ZEROCOPY => {
+                return Err(EOPNOTSUPP);
+            }
+            Some(row) => options.kept_or(name, row.default),
+            None => {
+                let own = socket.get_option(task, SOL_SOCKET, name, asked);
+                return match own {
+                    Err(ENOPROTOOPT | EOPNOTSUPP) if name == SO_PEERGROUPS => Err(ENODATA),
+                    Err(EOPNOTSUPP) => Err(ENOPROTOOPT),
+                    own => own,
+                };
+            }
+        },
     };
     Ok(number.to_ne_bytes().to_vec())
 }
 
-/// Bytes of an interface's name, IFNAMSIZ.
-const NAME: usize = 16;
-
 impl Run<Current> for call::Getsockopt {
     fn run(self, task: &mut Current) -> SysResult {
         let (_, socket) = lookup(task, self.sockfd)?;
-        let room = usize::try_from(task.mem().read(self.optlen)?).map_err(|_| EINVAL)?;
         let asked = Asked {
-            room,
+            len: task.mem().read(self.optlen)?,
             at: self.optval,
         };
+        if (self.level, self.optname) == (SOL_SOCKET, SO_ATTACH_FILTER) {
+            let (count, code) = socket.options().filter_code(asked.room()?)?;
+            task.mem().write_slice(self.optval, &code)?;
+            let count = i32::try_from(count).map_err(|_| EINVAL)?;
+            task.mem().write(self.optlen, &count)?;
+            return Ok(0);
+        }
         let value = if self.level == SOL_SOCKET {
             socket_option(task, &*socket, self.optname, asked)?
         } else {
             socket.get_option(task, self.level, self.optname, asked)?
         };
+        // Some options take a negative length for a large one.
+        let room = asked.room().unwrap_or(value.len());
         let value = value.get(..room.min(value.len())).unwrap_or(&value);
         task.mem().write_slice(self.optval, value)?;
         task.mem().write(

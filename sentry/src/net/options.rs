@@ -1,14 +1,20 @@
 //! SOL_SOCKET options as a socket keeps them, socket(7).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::sync::{Level, Mutex};
+use syscalls::abi::net::SO_PASSCRED;
+
+use super::filter::Filter;
+use crate::sync::{Level, Mutex, Slot};
 
 /// What Linux gives a new socket (net.core.rmem_default).
 const DEFAULT_BUFFER: i32 = 212_992;
 /// The most that a program gets without privilege (net.core.rmem_max), before doubling.
-const MAX_BUFFER: i32 = 212_992;
+const MAX_BUFFER: u32 = 4_194_304;
+/// The largest window of TCP (net.ipv4.tcp_rmem).
+const MAX_WINDOW: i32 = 33_554_432;
 /// The least that SO_SNDBUF gives, after doubling.
 const MIN_SEND: i32 = 4608;
 /// The least that SO_RCVBUF gives, after doubling.
@@ -38,14 +44,14 @@ pub struct Options {
     pub send_timeout: AtomicU64,
     /// SO_RCVTIMEO, nanoseconds; 0: none.
     pub receive_timeout: AtomicU64,
-    /// SO_PASSCRED.
-    pub pass_credentials: AtomicI32,
     /// SO_BINDTODEVICE: an interface's number, 0 for all.
     pub device: AtomicU32,
     /// Numbers that are kept and told, by option.
     pub kept: Mutex<Vec<(i32, i32)>>,
     /// SO_LINGER: on, seconds.
     pub linger: Mutex<(i32, i32)>,
+    /// SO_ATTACH_FILTER.
+    pub(super) filter: Slot<Option<Arc<Filter>>>,
     /// SO_COOKIE, 0 until asked for.
     cookie: AtomicU64,
 }
@@ -72,10 +78,10 @@ impl Options {
             locked: AtomicI32::new(0),
             send_timeout: AtomicU64::new(0),
             receive_timeout: AtomicU64::new(0),
-            pass_credentials: AtomicI32::new(0),
             device: AtomicU32::new(0),
             kept: Mutex::new(Level::Leaf, Vec::new()),
             linger: Mutex::new(Level::Leaf, (0, 0)),
+            filter: Slot::new(Level::Leaf, None),
             cookie: AtomicU64::new(0),
         }
     }
@@ -93,18 +99,24 @@ impl Options {
             locked: copy(&self.locked),
             send_timeout: time(&self.send_timeout),
             receive_timeout: time(&self.receive_timeout),
-            pass_credentials: copy(&self.pass_credentials),
             device: AtomicU32::new(self.device()),
             kept: Mutex::new(Level::Leaf, kept),
             linger: Mutex::new(Level::Leaf, linger),
+            filter: Slot::new(Level::Leaf, self.filter.get()),
             cookie: AtomicU64::new(0),
         }
     }
 
     /// SO_SNDBUF and SO_RCVBUF: doubled, within bounds that `forced` lifts.
     pub fn set_buffer(&self, which: Buffer, asked: i32, forced: bool) {
-        let most = if forced { i32::MAX / 2 } else { MAX_BUFFER };
-        let doubled = asked.clamp(0, most) * 2;
+        const MOST: i32 = i32::MAX / 2;
+        // Without privilege, a negative number is a very large one.
+        let asked = if forced {
+            asked.clamp(0, MOST)
+        } else {
+            i32::try_from(asked.cast_unsigned().min(MAX_BUFFER)).unwrap_or(MOST)
+        };
+        let doubled = asked * 2;
         let (buffer, least, lock) = match which {
             Buffer::Send => (&self.send_buffer, MIN_SEND, SEND_LOCKED),
             Buffer::Receive => (&self.receive_buffer, MIN_RECEIVE, RECEIVE_LOCKED),
@@ -135,7 +147,7 @@ impl Options {
 
     /// SO_PASSCRED.
     pub fn passes_credentials(&self) -> bool {
-        self.pass_credentials.load(Ordering::Relaxed) != 0
+        self.kept(SO_PASSCRED) != 0
     }
 
     /// SO_BINDTODEVICE: an interface's number, 0 for all.
@@ -151,6 +163,27 @@ impl Options {
     /// Bytes that may wait to be received here.
     pub fn receive_limit(&self) -> usize {
         usize::try_from(self.receive_buffer.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// The most that SO_RCVLOWAT of TCP waits for.
+    pub(super) fn half_window(&self) -> i32 {
+        if self.receive_is_set() {
+            self.receive_buffer.load(Ordering::Relaxed) / 2
+        } else {
+            MAX_WINDOW / 2
+        }
+    }
+
+    /// SO_MEMINFO, of a socket in which so many bytes wait.
+    pub(super) fn memory(&self, waiting: usize) -> Vec<u8> {
+        let mut words = [0_u32; 9];
+        let size = |number: &AtomicI32| number.load(Ordering::Relaxed).cast_unsigned();
+        [words[0], words[1], words[3]] = [
+            u32::try_from(waiting).unwrap_or(u32::MAX),
+            size(&self.receive_buffer),
+            size(&self.send_buffer),
+        ];
+        words.map(u32::to_ne_bytes).concat()
     }
 
     /// SO_COOKIE: a number that no other socket has.

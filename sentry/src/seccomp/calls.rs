@@ -12,8 +12,8 @@ use syscalls::errno::{EACCES, EINVAL, EOPNOTSUPP, ESRCH};
 use syscalls::{Arg, Errno, Run, SysResult, UserAddr, UserPtr, call};
 
 use super::filters::{Filter, Filters};
-use super::program::{MAX_LEN, Program};
 use super::{Mode, Seccomp};
+use crate::bpf::{Dialect, MAX_LEN, Program};
 use crate::task::{Capabilities, Current, Task};
 
 /// `SECCOMP_MODE_STRICT` and `SECCOMP_MODE_FILTER` of prctl(2).
@@ -128,7 +128,7 @@ impl Current {
             return Err(EINVAL);
         }
         let code: Vec<SockFilter> = self.mem().read_slice(program.filter, len)?;
-        Program::decode(&code)
+        Program::decode(&code, Dialect::Calls)
     }
 }
 

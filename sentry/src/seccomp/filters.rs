@@ -9,7 +9,7 @@ use syscalls::abi::task::{
 };
 use syscalls::errno::ENOMEM;
 
-use super::program::Program;
+use crate::bpf::{Fetch, Program};
 
 /// Upper half of a filter's result.
 pub(super) const ACTION: u32 = 0xffff_0000;
@@ -51,7 +51,7 @@ fn rank(result: u32) -> i32 {
 impl Filters {
     /// `before` and one more; `ENOMEM` if they are too long together.
     pub(super) fn extend(before: Option<&Filters>, filter: Filter) -> Result<Arc<Self>, Errno> {
-        let own = filter.program.instructions().len();
+        let own = filter.program.len();
         let instructions = before.map_or(0, |b| b.instructions + PENALTY) + own;
         if instructions > MAX_INSTRUCTIONS {
             return Err(ENOMEM.why("seccomp filters"));
@@ -97,7 +97,10 @@ impl Filters {
     /// The strictest result, and the newest filter that gave it.
     pub(super) fn ask(&self, data: &SeccompData) -> (u32, Option<&Arc<Filter>>) {
         let words: [u32; 16] = zerocopy::transmute!(*data);
-        let load = |word: u8| words.get(usize::from(word)).copied();
+        let load = |what| match what {
+            Fetch::Word(word) => words.get(usize::from(word)).copied(),
+            _ => None,
+        };
         let mut strictest = (ALLOW, None);
         for filter in self.list.iter().rev() {
             // Every word is there.
@@ -110,9 +113,9 @@ impl Filters {
     }
 
     fn always_allows(&self, number: i32) -> bool {
-        let load = |word| match word {
-            0 => Some(number.cast_unsigned()),
-            1 => Some(AUDIT_ARCH_X86_64),
+        let load = |what| match what {
+            Fetch::Word(0) => Some(number.cast_unsigned()),
+            Fetch::Word(1) => Some(AUDIT_ARCH_X86_64),
             _ => None,
         };
         let allows = |filter: &Arc<Filter>| {
@@ -136,7 +139,7 @@ mod tests {
             .map(|&(code, jt, jf, k)| SockFilter { code, jt, jf, k })
             .collect();
         Filter {
-            program: Program::decode(&code).unwrap(),
+            program: Program::decode(&code, crate::bpf::Dialect::Calls).unwrap(),
             log: false,
         }
     }

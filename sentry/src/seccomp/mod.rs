@@ -12,8 +12,6 @@
 mod calls;
 mod enter;
 mod filters;
-mod program;
-mod run;
 mod startup;
 
 use std::sync::Arc;

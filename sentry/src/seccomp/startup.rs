@@ -6,7 +6,7 @@ use syscalls::abi::task::{SECCOMP_RET_LOG, SeccompData, SockFilter};
 use syscalls::errno::{ENOSYS, EPERM};
 
 use super::filters::{ACTION, Filter, Filters};
-use super::program::Program;
+use crate::bpf::{Dialect, Program};
 use crate::config::SeccompConfig;
 use crate::task::Task;
 
@@ -69,5 +69,5 @@ fn decode(profile: &SeccompConfig) -> Result<Program, Errno> {
         .iter()
         .map(|&(code, jt, jf, k)| SockFilter { code, jt, jf, k })
         .collect();
-    Program::decode(&code)
+    Program::decode(&code, Dialect::Calls)
 }

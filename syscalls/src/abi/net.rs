@@ -366,8 +366,28 @@ numbers! {
         SO_TXTIME = 61;
         SO_BINDTOIFINDEX = 62;
         SO_BUF_LOCK = 72;
+        SO_WIFI_STATUS = 41;
+        SO_NOFCS = 43;
+        SO_SELECT_ERR_QUEUE = 45;
+        SO_BPF_EXTENSIONS = 48;
+        SO_CNX_ADVICE = 53;
+        SO_TIMESTAMP_NEW = 63;
+        SO_TIMESTAMPNS_NEW = 64;
+        SO_TIMESTAMPING_NEW = 65;
+        SO_RCVTIMEO_NEW = 66;
+        SO_SNDTIMEO_NEW = 67;
+        SO_DETACH_REUSEPORT_BPF = 68;
+        SO_PREFER_BUSY_POLL = 69;
+        SO_BUSY_POLL_BUDGET = 70;
+        SO_NETNS_COOKIE = 71;
+        SO_RESERVE_MEM = 73;
+        SO_TXREHASH = 74;
+        SO_RCVMARK = 75;
         SO_PASSPIDFD = 76;
         SO_PEERPIDFD = 77;
+        SO_RCVPRIORITY = 82;
+        SO_PASSRIGHTS = 83;
+        SO_INQ = 84;
     }
 
     /// Options of `SOL_PACKET`, packet(7).
@@ -390,6 +410,7 @@ numbers! {
         PACKET_TX_HAS_OFF = 19;
         PACKET_QDISC_BYPASS = 20;
         PACKET_ROLLOVER_STATS = 21;
+        PACKET_FANOUT_DATA = 22;
         PACKET_IGNORE_OUTGOING = 23;
         PACKET_VNET_HDR_SZ = 24;
     }
@@ -414,7 +435,12 @@ numbers! {
         TCP_INFO = 11;
         TCP_QUICKACK = 12;
         TCP_CONGESTION = 13;
+        TCP_MD5SIG = 14;
         TCP_USER_TIMEOUT = 18;
+        TCP_REPAIR = 19;
+        TCP_REPAIR_QUEUE = 20;
+        TCP_QUEUE_SEQ = 21;
+        TCP_REPAIR_OPTIONS = 22;
         TCP_FASTOPEN = 23;
         TCP_NOTSENT_LOWAT = 25;
         TCP_THIN_LINEAR_TIMEOUTS = 16;
@@ -422,11 +448,17 @@ numbers! {
         TCP_TIMESTAMP = 24;
         TCP_CC_INFO = 26;
         TCP_SAVE_SYN = 27;
+        TCP_SAVED_SYN = 28;
+        TCP_REPAIR_WINDOW = 29;
         TCP_FASTOPEN_CONNECT = 30;
         TCP_ULP = 31;
+        TCP_MD5SIG_EXT = 32;
+        TCP_FASTOPEN_KEY = 33;
         TCP_FASTOPEN_NO_COOKIE = 34;
         TCP_INQ = 36;
         TCP_TX_DELAY = 37;
+        TCP_IS_MPTCP = 43;
+        TCP_RTO_MAX_MS = 44;
     }
 
     /// Options of `SOL_UDP`, udp(7).
@@ -434,6 +466,7 @@ numbers! {
         UDP_CORK = 1;
         UDPLITE_SEND_CSCOV = 10;
         UDPLITE_RECV_CSCOV = 11;
+        UDP_ENCAP = 100;
         UDP_NO_CHECK6_TX = 101;
         UDP_NO_CHECK6_RX = 102;
         UDP_SEGMENT = 103;
@@ -446,19 +479,23 @@ numbers! {
         IP_TTL = 2;
         IP_HDRINCL = 3;
         IP_OPTIONS = 4;
+        IP_ROUTER_ALERT = 5;
         IP_RECVOPTS = 6;
         IP_RETOPTS = 7;
         IP_PKTINFO = 8;
+        IP_PKTOPTIONS = 9;
         IP_MTU_DISCOVER = 10;
         IP_RECVERR = 11;
         IP_RECVTTL = 12;
         IP_RECVTOS = 13;
         IP_MTU = 14;
         IP_FREEBIND = 15;
+        IP_PASSSEC = 18;
         IP_TRANSPARENT = 19;
         IP_ORIGDSTADDR = 20;
         IP_MINTTL = 21;
         IP_NODEFRAG = 22;
+        IP_CHECKSUM = 23;
         IP_BIND_ADDRESS_NO_PORT = 24;
         IP_RECVFRAGSIZE = 25;
         IP_RECVERR_RFC4884 = 26;
@@ -482,34 +519,56 @@ numbers! {
         IP_MULTICAST_ALL = 49;
         IP_UNICAST_IF = 50;
         IP_LOCAL_PORT_RANGE = 51;
+        IP_PROTOCOL = 52;
     }
 
     /// Options of `SOL_IPV6`, ipv6(7).
     pub const IPV6_OPTIONS: i32 {
+        IPV6_ADDRFORM = 1;
+        IPV6_2292PKTINFO = 2;
+        IPV6_2292HOPOPTS = 3;
+        IPV6_2292DSTOPTS = 4;
+        IPV6_2292RTHDR = 5;
         IPV6_CHECKSUM = 7;
+        IPV6_2292HOPLIMIT = 8;
+        IPV6_FLOWINFO = 11;
         IPV6_UNICAST_HOPS = 16;
         IPV6_MULTICAST_IF = 17;
         IPV6_MULTICAST_HOPS = 18;
         IPV6_MULTICAST_LOOP = 19;
         IPV6_JOIN_GROUP = 20;
         IPV6_LEAVE_GROUP = 21;
+        IPV6_ROUTER_ALERT = 22;
         IPV6_MTU_DISCOVER = 23;
         IPV6_MTU = 24;
         IPV6_RECVERR = 25;
         IPV6_V6ONLY = 26;
+        IPV6_JOIN_ANYCAST = 27;
+        IPV6_LEAVE_ANYCAST = 28;
         IPV6_MULTICAST_ALL = 29;
+        IPV6_ROUTER_ALERT_ISOLATE = 30;
         IPV6_RECVERR_RFC4884 = 31;
+        IPV6_FLOWLABEL_MGR = 32;
         IPV6_HDRINCL = 36;
         IPV6_FLOWINFO_SEND = 33;
         IPV6_RECVPKTINFO = 49;
         IPV6_PKTINFO = 50;
         IPV6_RECVHOPLIMIT = 51;
         IPV6_HOPLIMIT = 52;
+        IPV6_RECVHOPOPTS = 53;
+        IPV6_HOPOPTS = 54;
+        IPV6_RTHDRDSTOPTS = 55;
+        IPV6_RECVRTHDR = 56;
+        IPV6_RTHDR = 57;
+        IPV6_RECVDSTOPTS = 58;
+        IPV6_DSTOPTS = 59;
         IPV6_RECVPATHMTU = 60;
+        IPV6_PATHMTU = 61;
         IPV6_DONTFRAG = 62;
         IPV6_RECVTCLASS = 66;
         IPV6_TCLASS = 67;
         IPV6_AUTOFLOWLABEL = 70;
+        IPV6_ADDR_PREFERENCES = 72;
         IPV6_MINHOPCOUNT = 73;
         IPV6_ORIGDSTADDR = 74;
         IPV6_TRANSPARENT = 75;

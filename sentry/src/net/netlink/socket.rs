@@ -6,12 +6,12 @@ use std::sync::Arc;
 use syscalls::abi::net::{AF_NETLINK, AF_UNSPEC, MessageFlags, SOL_NETLINK, SockaddrNl};
 use syscalls::abi::netlink::{
     NETLINK_ADD_MEMBERSHIP, NETLINK_DROP_MEMBERSHIP, NETLINK_KOBJECT_UEVENT,
-    NETLINK_LIST_MEMBERSHIPS, NETLINK_ROUTE, NETLINK_SOCK_DIAG, NLM_F_ACK, NLM_F_DUMP,
-    NLM_F_REQUEST,
+    NETLINK_LIST_MEMBERSHIPS, NETLINK_LISTEN_ALL_NSID, NETLINK_ROUTE, NETLINK_SOCK_DIAG, NLM_F_ACK,
+    NLM_F_DUMP, NLM_F_REQUEST,
 };
 use syscalls::errno::{
-    EADDRINUSE, EAGAIN, ECONNREFUSED, EINVAL, ENOBUFS, ENOPROTOOPT, EOPNOTSUPP, EPROTONOSUPPORT,
-    ESOCKTNOSUPPORT,
+    EADDRINUSE, EAGAIN, ECONNREFUSED, EINVAL, ENOBUFS, ENOPROTOOPT, EOPNOTSUPP, EPERM,
+    EPROTONOSUPPORT, ESOCKTNOSUPPORT,
 };
 use syscalls::{Errno, Stop};
 use zerocopy::{FromBytes, IntoBytes};
@@ -19,7 +19,7 @@ use zerocopy::{FromBytes, IntoBytes};
 use super::message::{Request, acknowledge, split};
 use super::{diag, route};
 use crate::net::{
-    Address, Asked, Kind, NetNamespace, Options, Outgoing, Received, Shutdown, Socket,
+    Address, Asked, Given, Kind, NetNamespace, Options, Outgoing, Received, Shutdown, Socket,
 };
 use crate::sync::{Level, Mutex};
 use crate::task::{Capabilities, Current};
@@ -61,6 +61,18 @@ struct Inner {
 #[derive(Clone, Copy)]
 pub(super) struct Asker {
     pub(super) may_change: bool,
+}
+
+/// Options that are on or off: NETLINK_PKTINFO, NETLINK_BROADCAST_ERROR, NETLINK_NO_ENOBUFS,
+/// NETLINK_LISTEN_ALL_NSID, NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK.
+const FLAGS: [i32; 7] = [3, 4, 5, 8, 10, 11, 12];
+
+/// How many groups a protocol has.
+fn groups(protocol: i32) -> u32 {
+    match protocol {
+        NETLINK_ROUTE => 36,
+        _ => 32,
+    }
 }
 
 /// Requests of one send, at most.
@@ -302,25 +314,48 @@ impl Socket for NetlinkSocket {
         name: i32,
         asked: Asked,
     ) -> Result<Vec<u8>, Errno> {
-        match (level, name) {
-            (SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS) => Ok(Vec::new()),
-            (SOL_NETLINK, 1..=12) if asked.room >= 4 => {
-                Ok(self.options.kept(-name).to_ne_bytes().to_vec())
-            }
-            (SOL_NETLINK, 1..=12) => Err(EINVAL),
-            _ => Err(ENOPROTOOPT),
+        if level != SOL_NETLINK {
+            return Err(ENOPROTOOPT);
+        }
+        let room = asked.room()?;
+        match name {
+            NETLINK_LIST_MEMBERSHIPS => Ok(Vec::new()),
+            name if !FLAGS.contains(&name) => Err(ENOPROTOOPT),
+            _ if room < 4 => Err(EINVAL),
+            _ => Ok(self.options.kept(-name).to_ne_bytes().to_vec()),
         }
     }
 
-    fn set_option(&self, _: &Current, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {
-        let value = value.first_chunk::<4>().ok_or(EINVAL)?;
-        match (level, name) {
-            // Nothing is ever told to a group.
-            (SOL_NETLINK, NETLINK_ADD_MEMBERSHIP | NETLINK_DROP_MEMBERSHIP) => Ok(()),
-            (SOL_NETLINK, 3..=12) => {
+    fn set_option(
+        &self,
+        task: &Current,
+        level: i32,
+        name: i32,
+        value: Given<'_>,
+    ) -> Result<(), Errno> {
+        if level != SOL_NETLINK {
+            return Err(ENOPROTOOPT);
+        }
+        // What is too short is 0.
+        let number = if value.len() < 4 {
+            0
+        } else {
+            value.number()?.cast_unsigned()
+        };
+        match name {
+            NETLINK_ADD_MEMBERSHIP | NETLINK_DROP_MEMBERSHIP => {
+                if number == 0 || number > groups(self.protocol) {
+                    return Err(EINVAL);
+                }
+                // Nothing is ever told to a group.
+                Ok(())
+            }
+            NETLINK_LISTEN_ALL_NSID if !task.creds.get().has(Capabilities::NET_BROADCAST) => {
+                Err(EPERM)
+            }
+            name if FLAGS.contains(&name) => {
                 // Apart from the numbers of SOL_SOCKET.
-                let on = i32::from(i32::from_ne_bytes(*value) != 0);
-                self.options.keep(-name, on);
+                self.options.keep(-name, i32::from(number != 0));
                 Ok(())
             }
             _ => Err(ENOPROTOOPT),

@@ -19,6 +19,7 @@ use syscalls::abi::net::{AF_PACKET, SockaddrLl};
 use syscalls::errno::{EINVAL, EPERM, ESOCKTNOSUPPORT};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
+use super::filter::Circumstances;
 use super::inet::{Network, Stack};
 use super::{Address, Kind, Options, netlink};
 use crate::sync::{Level, Mutex};
@@ -57,6 +58,8 @@ struct Inner {
 struct Frame {
     /// From the head of the link layer on.
     bytes: Vec<u8>,
+    /// How many bytes of data it had, whatever a filter left of them.
+    len: usize,
     from: SockaddrLl,
     /// Its checksum is still open.
     open: bool,
@@ -116,8 +119,23 @@ impl PacketSocket {
         Ok(socket)
     }
 
-    /// Puts a frame into the inbox.
-    fn take_in(&self, frame: Frame) {
+    /// Puts a frame into the inbox, as much of it as the socket's filter wants.
+    fn take_in(&self, mut frame: Frame) {
+        if self.options.has_filter() {
+            let start = self.start();
+            let known = Circumstances {
+                protocol: u16::from_be_bytes(frame.from.protocol),
+                kind: frame.from.pkttype,
+                link: frame.from.ifindex.cast_unsigned(),
+                hardware: frame.from.hatype,
+            };
+            let data = frame.bytes.get(start..).unwrap_or_default();
+            let Some(wanted) = self.options.admitted(data, known) else {
+                return;
+            };
+            frame.len = data.len();
+            frame.bytes.truncate(start + wanted);
+        }
         let taken = {
             let mut inbox = self.inbox.lock();
             // As Linux: what crosses the limit is still taken.

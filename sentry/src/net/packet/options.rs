@@ -3,19 +3,19 @@
 use syscalls::Errno;
 use syscalls::abi::net::{
     PACKET_ADD_MEMBERSHIP, PACKET_AUXDATA, PACKET_COPY_THRESH, PACKET_DROP_MEMBERSHIP,
-    PACKET_FANOUT, PACKET_HDRLEN, PACKET_IGNORE_OUTGOING, PACKET_LOSS, PACKET_ORIGDEV,
-    PACKET_QDISC_BYPASS, PACKET_RESERVE, PACKET_ROLLOVER_STATS, PACKET_RX_RING, PACKET_STATISTICS,
-    PACKET_TIMESTAMP, PACKET_TX_HAS_OFF, PACKET_TX_RING, PACKET_VERSION, PACKET_VNET_HDR,
-    PACKET_VNET_HDR_SZ, PacketMreq, SOL_PACKET,
+    PACKET_FANOUT, PACKET_FANOUT_DATA, PACKET_HDRLEN, PACKET_IGNORE_OUTGOING, PACKET_LOSS,
+    PACKET_ORIGDEV, PACKET_QDISC_BYPASS, PACKET_RESERVE, PACKET_ROLLOVER_STATS, PACKET_RX_RING,
+    PACKET_STATISTICS, PACKET_TIMESTAMP, PACKET_TX_HAS_OFF, PACKET_TX_RING, PACKET_VERSION,
+    PACKET_VNET_HDR, PACKET_VNET_HDR_SZ, PacketMreq, SOL_PACKET,
 };
 use syscalls::errno::{EINVAL, ENODEV, ENOPROTOOPT};
 use zerocopy::FromBytes;
 
 use super::{ADDRESS, PacketSocket};
-use crate::net::Kind;
+use crate::net::given::Takes;
+use crate::net::{Given, Kind};
 
-/// Numbers that are kept and told: name, least, most. The first are flags: what is not 0
-/// counts as 1.
+/// Numbers that are kept and told; the first are flags.
 const FLAGS: &[i32] = &[
     PACKET_AUXDATA,
     PACKET_ORIGDEV,
@@ -23,13 +23,17 @@ const FLAGS: &[i32] = &[
     PACKET_TX_HAS_OFF,
     PACKET_QDISC_BYPASS,
 ];
-const NUMBERS: &[(i32, i32, i32)] = &[
-    (PACKET_VERSION, 0, 2),
-    (PACKET_RESERVE, 0, i32::MAX),
-    (PACKET_TIMESTAMP, i32::MIN, i32::MAX),
-    (PACKET_COPY_THRESH, i32::MIN, i32::MAX),
-    (PACKET_IGNORE_OUTGOING, 0, 1),
-    (PACKET_VNET_HDR, 0, 0),
+const NUMBERS: &[(i32, Takes)] = &[
+    (PACKET_VERSION, Takes::Range(0, 2)),
+    (PACKET_RESERVE, Takes::Range(0, i32::MAX)),
+    (PACKET_TIMESTAMP, Takes::Any),
+    (PACKET_COPY_THRESH, Takes::Any),
+    (PACKET_IGNORE_OUTGOING, Takes::Range(0, 1)),
+    // Frames have no head of their own here.
+    (PACKET_VNET_HDR, Takes::Range(0, 0)),
+    (PACKET_VNET_HDR_SZ, Takes::Range(0, 0)),
+    // Nobody shares what comes.
+    (PACKET_FANOUT, Takes::Range(1, 0)),
 ];
 
 /// PACKET_MR_*: the highest kind of membership.
@@ -40,13 +44,19 @@ const RING: usize = 16;
 const RING_HEADS: [i32; 3] = [32, 32, 48];
 
 impl PacketSocket {
-    pub(super) fn change_option(&self, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {
+    pub(super) fn change_option(
+        &self,
+        level: i32,
+        name: i32,
+        value: Given<'_>,
+    ) -> Result<(), Errno> {
         if level != SOL_PACKET {
             return Err(ENOPROTOOPT);
         }
         match name {
             PACKET_ADD_MEMBERSHIP | PACKET_DROP_MEMBERSHIP => {
-                let (request, _) = PacketMreq::read_from_prefix(value).map_err(|_| EINVAL)?;
+                let request = value.prefix::<{ size_of::<PacketMreq>() }>()?;
+                let request = PacketMreq::read_from_bytes(&request).map_err(|_| EINVAL)?;
                 if usize::from(request.alen) > request.address.len() {
                     return Err(EINVAL);
                 }
@@ -59,29 +69,25 @@ impl PacketSocket {
                 let wrong = usize::from(request.alen) > ADDRESS || request.kind > UNICAST;
                 return if wrong { Err(EINVAL) } else { Ok(()) };
             }
+            PACKET_FANOUT_DATA => return Err(EINVAL),
             PACKET_RX_RING | PACKET_TX_RING if value.len() < RING => return Err(EINVAL),
-            PACKET_RX_RING | PACKET_TX_RING | PACKET_FANOUT => {
+            PACKET_RX_RING | PACKET_TX_RING => {
                 return Err(ENOPROTOOPT.why("rings of packet sockets"));
             }
             _ => {}
         }
-        let number = || {
-            value
-                .first_chunk::<4>()
-                .map(|value| i32::from_ne_bytes(*value))
-        };
         if FLAGS.contains(&name) {
-            self.options
-                .keep(-name, i32::from(number().ok_or(EINVAL)? != 0));
+            let on = value.number()? != 0;
+            self.options.keep(-name, on.into());
             return Ok(());
         }
         let row = NUMBERS.iter().find(|row| row.0 == name);
-        let (_, least, most) = row.ok_or(ENOPROTOOPT)?;
+        let (_, takes) = row.ok_or(ENOPROTOOPT)?;
         if name == PACKET_VNET_HDR && self.kind != Kind::Raw {
             return Err(EINVAL);
         }
-        let number = number().filter(|number| (least..=most).contains(&number));
-        self.options.keep(-name, number.ok_or(EINVAL)?);
+        let number = takes.admit(value.number()?, 0)?;
+        self.options.keep(-name, number);
         Ok(())
     }
 
@@ -104,7 +110,6 @@ impl PacketSocket {
                 let version = usize::try_from(i32::from_ne_bytes(*version)).map_err(|_| EINVAL)?;
                 *RING_HEADS.get(version).ok_or(EINVAL)?
             }
-            PACKET_FANOUT | PACKET_VNET_HDR_SZ => 0,
             PACKET_ROLLOVER_STATS => return Err(EINVAL),
             name if FLAGS.contains(&name) || NUMBERS.iter().any(|row| row.0 == name) => {
                 self.options.kept(-name)

@@ -12,7 +12,7 @@ use zerocopy::IntoBytes;
 use super::{Frame, HEAD, PacketSocket};
 use crate::net::control::Note;
 use crate::net::{
-    Address, Asked, Control, Kind, Options, Outgoing, Received, Shutdown, Socket, timestamp,
+    Address, Asked, Control, Given, Kind, Options, Outgoing, Received, Shutdown, Socket, timestamp,
 };
 use crate::task::Current;
 use crate::vfs::{Sink, Source};
@@ -24,7 +24,7 @@ const OPEN: u32 = 8;
 
 impl PacketSocket {
     /// Where the socket's data begins in a frame.
-    fn start(&self) -> usize {
+    pub(super) fn start(&self) -> usize {
         if self.kind == Kind::Raw { 0 } else { HEAD }
     }
 
@@ -32,11 +32,12 @@ impl PacketSocket {
         let mut notes = Vec::new();
         timestamp::note(&self.options, frame.at, &mut notes);
         if self.options.kept(-PACKET_AUXDATA) != 0 {
-            let len = u32::try_from(frame.bytes.len() - self.start()).unwrap_or(0);
+            let len = u32::try_from(frame.len).unwrap_or(0);
+            let kept = frame.bytes.len() - self.start();
             let told = TpacketAuxdata {
                 status: if frame.open { USER | OPEN } else { USER },
                 len,
-                snaplen: len,
+                snaplen: u32::try_from(kept).unwrap_or(0),
                 mac: 0,
                 net: u16::try_from(HEAD - self.start()).unwrap_or(0),
                 vlan_tci: 0,
@@ -175,14 +176,23 @@ impl Socket for PacketSocket {
         name: i32,
         asked: Asked,
     ) -> Result<Vec<u8>, Errno> {
+        if level == SOL_PACKET {
+            asked.room()?;
+        }
         let value = match (level, name) {
-            (SOL_PACKET, PACKET_HDRLEN) if asked.room >= 4 => task.mem().read_slice(asked.at, 4)?,
+            (SOL_PACKET, PACKET_HDRLEN) if asked.len >= 4 => task.mem().read_slice(asked.at, 4)?,
             _ => Vec::new(),
         };
         self.option(level, name, &value)
     }
 
-    fn set_option(&self, _: &Current, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {
+    fn set_option(
+        &self,
+        _: &Current,
+        level: i32,
+        name: i32,
+        value: Given<'_>,
+    ) -> Result<(), Errno> {
         self.change_option(level, name, value)
     }
 

@@ -81,6 +81,7 @@ impl Stack {
             {
                 socket.take_in(Frame {
                     bytes: frame.to_vec(),
+                    len: frame.len() - socket.start(),
                     from: name,
                     open: sender.is_none() && link.is_loopback() && is_open(frame),
                     at: now_realtime(),

@@ -14,7 +14,8 @@ use syscalls::{Errno, Stop};
 use zerocopy::IntoBytes;
 
 use super::super::control::{self, Control, Identity};
-use super::super::{Address, Asked, Kind, Options, Outgoing, Received, Shutdown, Socket};
+use super::super::filter::Circumstances;
+use super::super::{Address, Asked, Given, Kind, Options, Outgoing, Received, Shutdown, Socket};
 use super::inbox::{Inbox, Label};
 use super::name::{self, Name};
 use crate::sync::{Level, Mutex};
@@ -136,7 +137,21 @@ impl UnixSocket {
     ) -> Result<usize, Errno> {
         let (inbox, reader) = to;
         let limit = self.options.send_limit();
-        let put = if self.messages() {
+        let judge = reader.as_ref().filter(|reader| reader.options.has_filter());
+        let put = if let Some(judge) = judge.filter(|_| self.messages()) {
+            let mut data = vec![0; src.remaining()];
+            let len = src.read(&mut data)?;
+            // What the reader does not want is lost, and the sender is not told.
+            let wanted = judge.options.admitted(&data, Circumstances::default());
+            match wanted {
+                None => return Ok(len),
+                Some(wanted) => {
+                    let kept = data.get(..wanted).unwrap_or(&data);
+                    let put = inbox.put_message(&mut Source::kernel(kept), limit, label);
+                    put.map(|_| len)
+                }
+            }
+        } else if self.messages() {
             inbox.put_message(src, limit, label)
         } else {
             inbox.put_stream(src, limit, label)
@@ -445,6 +460,10 @@ impl Socket for UnixSocket {
             (SOL_SOCKET, _) => Err(ENOPROTOOPT),
             _ => Err(EOPNOTSUPP),
         }
+    }
+
+    fn set_option(&self, _: &Current, _: i32, _: i32, _: Given<'_>) -> Result<(), Errno> {
+        Err(EOPNOTSUPP)
     }
 
     fn is_listening(&self) -> bool {

@@ -18,10 +18,10 @@ const CORE: &[Entry<System>] = &[
     number!("net.core", "netdev_max_backlog", 1000, 0..=I32),
     number!("net.core", "optmem_max", 131_072, 0..=I32),
     number!("net.core", "rmem_default", 212_992, 2304..=I32),
-    number!("net.core", "rmem_max", 212_992, 2304..=I32),
+    number!("net.core", "rmem_max", 4_194_304, 2304..=I32),
     number!("net.core", "somaxconn", 4096, 0..=I32),
     number!("net.core", "wmem_default", 212_992, 4608..=I32),
-    number!("net.core", "wmem_max", 212_992, 4608..=I32),
+    number!("net.core", "wmem_max", 4_194_304, 4608..=I32),
 ];
 
 const IPV4: &[Entry<System>] = &[
@@ -58,7 +58,7 @@ const IPV4: &[Entry<System>] = &[
     number!("net.ipv4", "tcp_orphan_retries", 0, 0..=255),
     number!("net.ipv4", "tcp_retries1", 3, 0..=255),
     number!("net.ipv4", "tcp_retries2", 15, 0..=255),
-    line!("net.ipv4", "tcp_rmem", "4096\t131072\t6291456", 64),
+    line!("net.ipv4", "tcp_rmem", "4096\t131072\t33554432", 64),
     number!("net.ipv4", "tcp_sack", 1, 0..=1),
     number!("net.ipv4", "tcp_slow_start_after_idle", 1, 0..=1),
     number!("net.ipv4", "tcp_syn_retries", 6, 1..=127),

@@ -9,6 +9,10 @@ use super::super::message::{Base, Datagram};
 use super::super::ports::Ports;
 use super::super::stack::Stack;
 use super::DatagramSocket;
+use crate::net::filter::Circumstances;
+
+/// Bytes of the head of UDP.
+const HEAD: usize = 8;
 
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +38,7 @@ impl Stack {
             let found = ports.find(to, datagram.from, datagram.link);
             return match found {
                 Some(socket) => {
-                    socket.take_in(datagram);
+                    socket.judge(datagram);
                     Delivery::Done
                 }
                 None => Delivery::NoPort,
@@ -54,9 +58,36 @@ impl Stack {
             listening
         };
         for socket in members {
-            socket.take_in(datagram.clone());
+            socket.judge(datagram.clone());
         }
         Delivery::Done
+    }
+}
+
+impl DatagramSocket {
+    /// Takes what the socket's filter wants of a datagram, which it sees from the head of
+    /// UDP on.
+    fn judge(&self, mut datagram: Datagram) {
+        if self.options.has_filter() {
+            let head = if self.pings() { 0 } else { HEAD };
+            let mut seen = Vec::with_capacity(head + datagram.data.len());
+            if !self.pings() {
+                let len = u16::try_from(head + datagram.data.len()).unwrap_or(0);
+                for word in [datagram.from.port, datagram.port, len, 0] {
+                    seen.extend_from_slice(&word.to_be_bytes());
+                }
+            }
+            seen.extend_from_slice(&datagram.data);
+            let known = Circumstances {
+                link: datagram.link,
+                ..Circumstances::default()
+            };
+            let Some(wanted) = self.options.admitted(&seen, known) else {
+                return;
+            };
+            datagram.data.truncate(wanted.saturating_sub(head));
+        }
+        self.take_in(datagram);
     }
 }
 

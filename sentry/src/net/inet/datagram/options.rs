@@ -2,12 +2,15 @@
 
 use syscalls::Errno;
 use syscalls::abi::net::{
-    IP_MTU, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IPPROTO_UDPLITE, IPV6_MTU, IPV6_V6ONLY,
-    SOL_SOCKET, UDP_CORK,
+    IP_MTU, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IPPROTO_UDPLITE, IPV6_ADDRFORM, IPV6_MTU,
+    IPV6_PATHMTU, IPV6_PKTINFO, IPV6_V6ONLY, SOL_SOCKET, UDP_CORK,
 };
 use syscalls::errno::{EINVAL, ENOPROTOOPT, ENOTCONN};
 
+use super::super::addr::Family;
+use super::super::options;
 use super::DatagramSocket;
+use crate::net::{Asked, Given};
 use crate::task::Current;
 
 impl DatagramSocket {
@@ -17,10 +20,18 @@ impl DatagramSocket {
         task: &Current,
         level: i32,
         name: i32,
-        value: &[u8],
+        value: Given<'_>,
     ) -> Result<(), Errno> {
         match (level, name) {
-            (IPPROTO_IPV6, IPV6_V6ONLY) if self.inner.lock().hold.is_some() => Err(EINVAL),
+            (IPPROTO_IPV6, IPV6_V6ONLY)
+                if self.family == Family::V6 && self.inner.lock().hold.is_some() =>
+            {
+                Err(EINVAL)
+            }
+            (IPPROTO_IPV6, IPV6_ADDRFORM) if self.family == Family::V6 => {
+                options::set_form(value.number_or_null()?, self.inner.lock().peer)
+            }
+            (IPPROTO_IPV6, IPV6_PKTINFO) if self.family == Family::V6 => options::set_info(value),
             (IPPROTO_UDP | IPPROTO_UDPLITE | IPPROTO_IP | IPPROTO_IPV6, _) => {
                 self.change_option(task, level, name, value)?;
                 if (level, name) == (IPPROTO_UDP, UDP_CORK) && !self.numbers.is_set(level, name) {
@@ -33,9 +44,12 @@ impl DatagramSocket {
     }
 
     /// getsockopt(2), but for SOL_SOCKET.
-    pub(super) fn own_option(&self, level: i32, name: i32, room: usize) -> Result<Vec<u8>, Errno> {
+    pub(super) fn own_option(&self, level: i32, name: i32, asked: Asked) -> Result<Vec<u8>, Errno> {
+        let room = self.who().room(level, asked)?;
         match (level, name) {
-            (IPPROTO_IP, IP_MTU) | (IPPROTO_IPV6, IPV6_MTU) => {
+            (IPPROTO_IPV6, IPV6_ADDRFORM) => options::form(self.inner.lock().peer),
+            (IPPROTO_IPV6, IPV6_PATHMTU) if room < options::PATH_MTU => Err(EINVAL),
+            (IPPROTO_IP, IP_MTU) | (IPPROTO_IPV6, IPV6_MTU | IPV6_PATHMTU) => {
                 let (local, peer) = {
                     let inner = self.inner.lock();
                     (inner.local.ip, inner.peer.ok_or(ENOTCONN)?)

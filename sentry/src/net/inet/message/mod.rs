@@ -24,6 +24,7 @@ use self::groups::Groups;
 pub(in crate::net) use self::inbox::Datagram;
 use self::inbox::Inbox;
 use self::labels::Wishes;
+pub(in crate::net::inet) use self::options::group_request;
 use super::addr::{Endpoint, Family};
 use super::links::Way;
 use super::options::{Numbers, Who};

@@ -5,19 +5,20 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use syscalls::Errno;
 use syscalls::abi::net::{
     IP_ADD_MEMBERSHIP, IP_ADD_SOURCE_MEMBERSHIP, IP_BLOCK_SOURCE, IP_DROP_MEMBERSHIP,
-    IP_DROP_SOURCE_MEMBERSHIP, IP_MSFILTER, IP_MULTICAST_IF, IP_UNBLOCK_SOURCE, IPPROTO_IP,
-    IPPROTO_IPV6, IPV6_JOIN_GROUP, IPV6_LEAVE_GROUP, IPV6_MULTICAST_IF, IpMreqSource, IpMreqn,
-    Ipv6Mreq, MCAST_BLOCK_SOURCE, MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP, MCAST_LEAVE_GROUP,
-    MCAST_LEAVE_SOURCE_GROUP, MCAST_MSFILTER, MCAST_UNBLOCK_SOURCE, SOCKADDR_STORAGE,
+    IP_DROP_SOURCE_MEMBERSHIP, IP_MSFILTER, IP_MULTICAST_IF, IP_PROTOCOL, IP_UNBLOCK_SOURCE,
+    IPPROTO_IP, IPPROTO_IPV6, IPV6_JOIN_ANYCAST, IPV6_JOIN_GROUP, IPV6_LEAVE_ANYCAST,
+    IPV6_LEAVE_GROUP, IPV6_MULTICAST_IF, IpMreqSource, IpMreqn, Ipv6Mreq, MCAST_BLOCK_SOURCE,
+    MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP, MCAST_LEAVE_GROUP, MCAST_LEAVE_SOURCE_GROUP,
+    MCAST_MSFILTER, MCAST_UNBLOCK_SOURCE, SOCKADDR_STORAGE,
 };
-use syscalls::errno::{EADDRNOTAVAIL, EINVAL, ENODEV};
+use syscalls::errno::{EADDRNOTAVAIL, EINVAL, ENODEV, ENOPROTOOPT};
 use zerocopy::FromBytes;
 
 use super::Base;
 use super::groups::{Filter, interface};
-use crate::net::Address;
 use crate::net::inet::addr::{Endpoint, Family};
 use crate::net::inet::options::told;
+use crate::net::{Address, Given, Kind};
 use crate::task::Current;
 
 /// Bytes of the old `struct ip_mreq`, which has no interface number.
@@ -25,6 +26,8 @@ const OLD_MREQ: usize = 8;
 /// Where the group of `struct group_req` begins, and a source follows it.
 const GROUP_AT: usize = 8;
 const SOURCE_AT: usize = GROUP_AT + SOCKADDR_STORAGE;
+/// Bytes of the fixed part of `struct ip_msfilter`.
+const OLD_FILTER: usize = 16;
 /// The most sources that IP_MSFILTER takes at once (net.ipv4.igmp_max_msf).
 const MAX_SOURCES: usize = 10;
 
@@ -60,6 +63,31 @@ fn address_at(value: &[u8], at: usize, family: Family, wrong: Errno) -> Result<I
         return Err(wrong);
     }
     Ok(Endpoint::local(&address, family).map_err(|_| wrong)?.ip)
+}
+
+/// The least bytes of a request about groups; `None` for any other option.
+pub(in crate::net::inet) fn group_request(level: i32, name: i32) -> Option<usize> {
+    match (level, name) {
+        (IPPROTO_IP, IP_ADD_MEMBERSHIP | IP_DROP_MEMBERSHIP) => Some(OLD_MREQ),
+        (IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP..=IP_DROP_SOURCE_MEMBERSHIP)
+        | (IPPROTO_IP, IP_UNBLOCK_SOURCE | IP_BLOCK_SOURCE) => Some(size_of::<IpMreqSource>()),
+        (IPPROTO_IP, IP_MSFILTER) => Some(OLD_FILTER),
+        (IPPROTO_IP, IP_MULTICAST_IF) | (IPPROTO_IPV6, IPV6_MULTICAST_IF) => Some(4),
+        (
+            IPPROTO_IPV6,
+            IPV6_JOIN_GROUP | IPV6_LEAVE_GROUP | IPV6_JOIN_ANYCAST | IPV6_LEAVE_ANYCAST,
+        ) => Some(size_of::<Ipv6Mreq>()),
+        (IPPROTO_IP | IPPROTO_IPV6, MCAST_JOIN_GROUP | MCAST_LEAVE_GROUP) => Some(SOURCE_AT),
+        (
+            IPPROTO_IP | IPPROTO_IPV6,
+            MCAST_BLOCK_SOURCE
+            | MCAST_UNBLOCK_SOURCE
+            | MCAST_JOIN_SOURCE_GROUP
+            | MCAST_LEAVE_SOURCE_GROUP,
+        ) => Some(SOURCE_AT + SOCKADDR_STORAGE),
+        (IPPROTO_IP | IPPROTO_IPV6, MCAST_MSFILTER) => Some(SOURCE_AT + GROUP_AT),
+        _ => None,
+    }
 }
 
 /// What becomes of a source.
@@ -134,8 +162,24 @@ impl Base {
         task: &Current,
         level: i32,
         name: i32,
-        value: &[u8],
+        given: Given<'_>,
     ) -> Result<(), Errno> {
+        let Some(least) = group_request(level, name).filter(|_| self.who().has_level(level)) else {
+            return self.numbers.change(task, self.who(), (level, name), given);
+        };
+        if given.len() < least {
+            return Err(EINVAL);
+        }
+        if (level, name) == (IPPROTO_IPV6, IPV6_MULTICAST_IF) {
+            let index = given.number_or_null()?;
+            if index != 0 {
+                self.link(index, None)?;
+            }
+            self.numbers.put(level, name, index);
+            return Ok(());
+        }
+        let bytes = given.bytes()?;
+        let value = bytes.as_slice();
         match (level, name) {
             (IPPROTO_IP, IP_ADD_MEMBERSHIP | IP_DROP_MEMBERSHIP) => {
                 let request = request(value)?;
@@ -200,14 +244,7 @@ impl Base {
             }
             (IPPROTO_IP | IPPROTO_IPV6, MCAST_MSFILTER) => self.set_filter(version(level), value),
             (IPPROTO_IP, IP_MULTICAST_IF) => self.set_outgoing(value),
-            (IPPROTO_IPV6, IPV6_MULTICAST_IF) => {
-                let index = index_of(value)?;
-                if index != 0 {
-                    self.link(index, None)?;
-                }
-                self.numbers.change(task, self.who(), (level, name), value)
-            }
-            _ => self.numbers.change(task, self.who(), (level, name), value),
+            _ => Err(ENOPROTOOPT),
         }
     }
 
@@ -293,15 +330,19 @@ impl Base {
         room: usize,
     ) -> Result<Vec<u8>, Errno> {
         match (level, name) {
-            (IPPROTO_IP, IP_MULTICAST_IF) => {
+            (IPPROTO_IP, IP_MULTICAST_IF) if self.who().has_level(level) => {
                 let (_, address) = self.groups.outgoing();
                 Ok(address.unwrap_or(Ipv4Addr::UNSPECIFIED).octets().to_vec())
             }
-            _ => Ok(told(
-                level,
-                self.numbers.tell(self.who(), level, name)?,
-                room,
-            )),
+            (IPPROTO_IP, IP_PROTOCOL) if self.who().has_level(level) => {
+                let protocol = if self.kind == Kind::Raw {
+                    self.protocol
+                } else {
+                    0
+                };
+                Ok(told(level, protocol, room))
+            }
+            _ => self.numbers.tell(self.who(), level, name, room),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::super::message::errors::Told;
 use super::super::packet::{Head, Packet};
 use super::super::stack::Stack;
 use super::RawSocket;
+use crate::net::filter::Circumstances;
 use crate::time::now_realtime;
 
 impl Stack {
@@ -110,6 +111,14 @@ impl RawSocket {
             IpAddr::V4(_) => packet.bytes(),
             IpAddr::V6(_) => packet.body(),
         };
+        let known = Circumstances {
+            link,
+            ..Circumstances::default()
+        };
+        let Some(wanted) = self.options.admitted(data, known) else {
+            return;
+        };
+        let data = data.get(..wanted).unwrap_or(data);
         self.take_in(Datagram {
             data: data.to_vec(),
             from: Endpoint {

@@ -85,16 +85,7 @@ impl RawSocket {
         };
         let base = Base::new(stack, task, (family, Kind::Raw, protocol));
         if protocol == IPPROTO_RAW {
-            let one = 1_i32.to_ne_bytes();
-            base.numbers
-                .change(task, base.who(), (IPPROTO_IP, IP_HDRINCL), &one)
-                .or_else(|error| {
-                    if family == Family::V6 {
-                        Ok(())
-                    } else {
-                        Err(error)
-                    }
-                })?;
+            base.numbers.put(IPPROTO_IP, IP_HDRINCL, 1);
         }
         let socket = Arc::new(RawSocket {
             base,

@@ -2,13 +2,16 @@
 
 use syscalls::Errno;
 use syscalls::abi::net::{
-    ICMP_FILTER, IP_MTU, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_IP, IPPROTO_IPV6, IPV6_CHECKSUM,
-    IPV6_MTU, SOL_RAW, SOL_SOCKET,
+    AF_INET, ICMP_FILTER, IP_MTU, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_IP, IPPROTO_IPV6,
+    IPV6_ADDRFORM, IPV6_CHECKSUM, IPV6_HDRINCL, IPV6_MTU, IPV6_PATHMTU, IPV6_PKTINFO, SOL_RAW,
+    SOL_SOCKET,
 };
 use syscalls::errno::{EINVAL, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP};
 
 use super::super::addr::Family;
+use super::super::options;
 use super::RawSocket;
+use crate::net::{Asked, Given};
 use crate::task::Current;
 
 /// Bytes of the filters.
@@ -16,6 +19,15 @@ const FILTER_V4: usize = 4;
 const FILTER_V6: usize = 32;
 
 impl RawSocket {
+    /// Whether getsockopt(2) knows an option of these levels.
+    fn filter_level(&self, level: i32, name: i32) -> Result<(), Errno> {
+        match (self.family, level, name) {
+            (Family::V6, SOL_RAW, IPV6_CHECKSUM) => Ok(()),
+            (Family::V4, IPPROTO_ICMPV6, _) => Err(EOPNOTSUPP),
+            _ => self.filter_len(level, name).map(drop),
+        }
+    }
+
     /// The bytes of the filter that the level has on this socket.
     fn filter_len(&self, level: i32, name: i32) -> Result<usize, Errno> {
         let (icmp, len) = match (self.family, level) {
@@ -39,12 +51,11 @@ impl RawSocket {
         task: &Current,
         level: i32,
         name: i32,
-        value: &[u8],
+        value: Given<'_>,
     ) -> Result<(), Errno> {
         match (level, name) {
             (SOL_RAW | IPPROTO_IPV6, IPV6_CHECKSUM) if self.family == Family::V6 => {
-                let offset = value.first_chunk::<4>().ok_or(EINVAL)?;
-                let offset = i32::from_ne_bytes(*offset);
+                let offset = value.number()?;
                 if self.protocol == IPPROTO_ICMPV6 && level == IPPROTO_IPV6 {
                     return Err(EINVAL);
                 }
@@ -54,8 +65,14 @@ impl RawSocket {
                 self.inner.lock().checksum = usize::try_from(offset).ok();
                 Ok(())
             }
+            // What is not known at this level is read all the same.
+            (SOL_RAW, _) if self.family == Family::V6 => {
+                value.number()?;
+                Err(ENOPROTOOPT)
+            }
             (SOL_RAW | IPPROTO_ICMPV6, _) => {
                 let len = self.filter_len(level, name)?;
+                let value = value.bytes()?;
                 let value = value.get(..len.min(value.len())).unwrap_or_default();
                 let mut inner = self.inner.lock();
                 let mut bytes = inner.filter.map(u32::to_ne_bytes).concat();
@@ -67,13 +84,32 @@ impl RawSocket {
                 }
                 Ok(())
             }
+            (IPPROTO_IPV6, IPV6_HDRINCL) if self.family == Family::V6 => {
+                self.numbers
+                    .put(level, name, i32::from(value.number()? != 0));
+                Ok(())
+            }
+            (IPPROTO_IPV6, IPV6_ADDRFORM) if self.family == Family::V6 => {
+                match value.number_or_null()? {
+                    AF_INET => Err(ENOPROTOOPT),
+                    _ => Err(EINVAL),
+                }
+            }
+            (IPPROTO_IPV6, IPV6_PKTINFO) if self.family == Family::V6 => options::set_info(value),
             (IPPROTO_IP | IPPROTO_IPV6, _) => self.change_option(task, level, name, value),
             _ => Err(ENOPROTOOPT),
         }
     }
 
     /// getsockopt(2), but for SOL_SOCKET.
-    pub(super) fn own_option(&self, level: i32, name: i32, room: usize) -> Result<Vec<u8>, Errno> {
+    pub(super) fn own_option(&self, level: i32, name: i32, asked: Asked) -> Result<Vec<u8>, Errno> {
+        if matches!(level, SOL_RAW | IPPROTO_ICMPV6) {
+            self.filter_level(level, name)?;
+        }
+        let room = match level {
+            SOL_RAW | IPPROTO_ICMPV6 => asked.room()?,
+            _ => self.who().room(level, asked)?,
+        };
         match (level, name) {
             (SOL_RAW | IPPROTO_IPV6, IPV6_CHECKSUM) if self.family == Family::V6 => {
                 let checksum = self.inner.lock().checksum;
@@ -86,7 +122,8 @@ impl RawSocket {
                 bytes.truncate(len);
                 Ok(bytes)
             }
-            (IPPROTO_IP, IP_MTU) | (IPPROTO_IPV6, IPV6_MTU) => {
+            (IPPROTO_IPV6, IPV6_PATHMTU) if room < options::PATH_MTU => Err(EINVAL),
+            (IPPROTO_IP, IP_MTU) | (IPPROTO_IPV6, IPV6_MTU | IPV6_PATHMTU) => {
                 let (local, peer) = {
                     let inner = self.inner.lock();
                     (inner.local, inner.peer.ok_or(ENOTCONN)?)

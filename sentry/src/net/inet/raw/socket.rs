@@ -9,7 +9,7 @@ use syscalls::{Errno, Stop};
 use super::RawSocket;
 use crate::net::inet::addr::{Endpoint, Family, Mixed};
 use crate::net::inet::message::labels::Wishes;
-use crate::net::{Address, Asked, Kind, Options, Outgoing, Received, Shutdown, Socket};
+use crate::net::{Address, Asked, Given, Kind, Options, Outgoing, Received, Shutdown, Socket};
 use crate::task::Current;
 use crate::vfs::{Sink, Source};
 use crate::wait::{Ready, WaitQueue};
@@ -170,10 +170,16 @@ impl Socket for RawSocket {
         name: i32,
         asked: Asked,
     ) -> Result<Vec<u8>, Errno> {
-        self.own_option(level, name, asked.room)
+        self.own_option(level, name, asked)
     }
 
-    fn set_option(&self, task: &Current, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {
+    fn set_option(
+        &self,
+        task: &Current,
+        level: i32,
+        name: i32,
+        value: Given<'_>,
+    ) -> Result<(), Errno> {
         self.change_own_option(task, level, name, value)
     }
 

@@ -2,27 +2,30 @@
 
 use syscalls::Errno;
 use syscalls::abi::net::{
-    IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, SOL_SOCKET, TCP_CONGESTION, TCP_INFO,
-    TCP_MAXSEG, TCP_ULP,
+    IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MTU, IP_MULTICAST_IF, IP_PROTOCOL, IPPROTO_IP,
+    IPPROTO_IPV6, IPPROTO_TCP, IPV6_ADDRFORM, IPV6_MTU, IPV6_MULTICAST_IF, IPV6_PATHMTU,
+    IPV6_PKTINFO, IPV6_V6ONLY, SOL_SOCKET, TCP_CONGESTION, TCP_FASTOPEN_KEY, TCP_INFO, TCP_MAXSEG,
+    TCP_SAVED_SYN, TCP_ULP,
 };
-use syscalls::errno::{EINVAL, ENOENT, ENOPROTOOPT};
+use syscalls::errno::{EINVAL, ENOENT, ENOPROTOOPT, ENOTCONN, EPROTO};
 use zerocopy::IntoBytes;
 
-use super::{Role, StreamSocket};
-use crate::net::Kind;
-use crate::net::inet::options::{Who, told};
+use super::StreamSocket;
+use crate::net::inet::addr::Family;
+use crate::net::inet::message::group_request;
+use crate::net::inet::options::{self, Who, told};
+use crate::net::{Asked, Given, Kind};
 use crate::task::Current;
 
 /// Bytes of a name of a congestion control.
 const CONGESTION_NAME: usize = 16;
 /// Those that exist, in the order of their numbers here.
 const CONGESTION: [&str; 2] = ["cubic", "reno"];
-/// The largest segment that a program may ask for.
-const MAX_SEGMENT: i32 = 32767;
-/// The smallest.
-const MIN_SEGMENT: i32 = 88;
-/// What Linux says of a connection that there is not yet.
-const DEFAULT_SEGMENT: i32 = 536;
+/// Bytes of the keys of TCP_FASTOPEN_KEY.
+const KEY: usize = 16;
+const TWO_KEYS: usize = 32;
+/// The largest packet of IP.
+const LARGEST: u32 = 65535;
 /// What fits the loopback's packets beside the headers.
 pub(super) const LOOPBACK_SEGMENT: i32 = 65483;
 
@@ -39,41 +42,66 @@ impl StreamSocket {
         task: &Current,
         level: i32,
         name: i32,
-        value: &[u8],
+        value: Given<'_>,
     ) -> Result<(), Errno> {
         match (level, name) {
             (IPPROTO_TCP, TCP_CONGESTION) => {
-                let name = value.get(..CONGESTION_NAME - 1).unwrap_or(value);
-                let name = crate::sysctl::first_line(name);
+                let name = self.name(value)?;
                 let known = CONGESTION.iter().any(|other| other.as_bytes() == name);
-                if value.is_empty() {
-                    return Err(EINVAL);
-                }
                 if !known {
                     return Err(ENOENT);
                 }
-                *self.congestion.lock() = name.to_vec();
+                *self.congestion.lock() = name;
                 Ok(())
             }
-            (IPPROTO_TCP, TCP_ULP) => Err(ENOENT.why("no protocol above TCP")),
-            (IPPROTO_TCP, TCP_MAXSEG) => {
-                let value = value.first_chunk::<4>().ok_or(EINVAL)?;
-                let value = i32::from_ne_bytes(*value);
-                if value != 0 && !(MIN_SEGMENT..=MAX_SEGMENT).contains(&value) {
+            (IPPROTO_TCP, TCP_ULP) => {
+                self.name(value)?;
+                Err(ENOENT.why("no protocol above TCP"))
+            }
+            (IPPROTO_TCP, TCP_FASTOPEN_KEY) => match value.len() {
+                KEY | TWO_KEYS => Ok(()),
+                _ => Err(EINVAL),
+            },
+            (IPPROTO_IPV6, IPV6_V6ONLY)
+                if self.family == Family::V6 && self.inner.lock().hold.is_some() =>
+            {
+                Err(EINVAL)
+            }
+            (IPPROTO_IPV6, IPV6_ADDRFORM) if self.family == Family::V6 => {
+                options::set_form(value.number_or_null()?, self.flow().map(|flow| flow.remote))
+            }
+            (IPPROTO_IPV6, IPV6_PKTINFO) if self.family == Family::V6 => options::set_info(value),
+            (IPPROTO_IP, IP_MULTICAST_IF) => Err(EINVAL),
+            (IPPROTO_IP | IPPROTO_IPV6, _)
+                if self.who().has_level(level)
+                    && name != IPV6_MULTICAST_IF
+                    && group_request(level, name).is_some() =>
+            {
+                let least = group_request(level, name).unwrap_or(0);
+                let old = matches!(name, IP_ADD_MEMBERSHIP | IP_DROP_MEMBERSHIP);
+                let whole = old && level == IPPROTO_IP;
+                if !whole && value.len() < least {
                     return Err(EINVAL);
                 }
-                Ok(())
+                // Streams have no groups.
+                Err(EPROTO)
             }
-            (IPPROTO_IPV6, IPV6_V6ONLY) if self.inner.lock().hold.is_some() => Err(EINVAL),
-            (IPPROTO_TCP, _) if value.len() < 4 => Err(EINVAL),
-            (IPPROTO_TCP | IPPROTO_IP | IPPROTO_IPV6, _) => {
-                self.numbers.change(task, self.who(), (level, name), value)
-            }
-            _ => Err(ENOPROTOOPT),
+            _ => self.numbers.change(task, self.who(), (level, name), value),
         }
     }
 
-    pub(super) fn option(&self, level: i32, name: i32, room: usize) -> Result<Vec<u8>, Errno> {
+    /// A name that a program gives.
+    fn name(&self, value: Given<'_>) -> Result<Vec<u8>, Errno> {
+        let name = value.bytes()?;
+        if name.is_empty() {
+            return Err(EINVAL);
+        }
+        let name = name.get(..CONGESTION_NAME - 1).unwrap_or(&name);
+        Ok(crate::sysctl::first_line(name).to_vec())
+    }
+
+    pub(super) fn option(&self, level: i32, name: i32, asked: Asked) -> Result<Vec<u8>, Errno> {
+        let room = self.who().room(level, asked)?;
         match (level, name) {
             (IPPROTO_TCP, TCP_INFO) => Ok(self.info().as_bytes().to_vec()),
             (IPPROTO_TCP, TCP_CONGESTION) => {
@@ -87,22 +115,22 @@ impl StreamSocket {
                 name.resize(CONGESTION_NAME, 0);
                 Ok(name)
             }
-            (IPPROTO_TCP, TCP_ULP) => Ok(Vec::new()),
-            (IPPROTO_TCP, TCP_MAXSEG) => {
-                let connected = matches!(self.inner.lock().role, Role::Connected(_));
-                let segment = if connected {
-                    LOOPBACK_SEGMENT
-                } else {
-                    DEFAULT_SEGMENT
-                };
-                Ok(segment.to_ne_bytes().to_vec())
+            (IPPROTO_TCP, TCP_ULP | TCP_SAVED_SYN | TCP_FASTOPEN_KEY) => Ok(Vec::new()),
+            (IPPROTO_TCP, TCP_MAXSEG) if self.flow().is_some() => {
+                Ok(LOOPBACK_SEGMENT.to_ne_bytes().to_vec())
             }
+            (IPPROTO_IPV6, IPV6_ADDRFORM) => options::form(self.flow().map(|flow| flow.remote)),
+            (IPPROTO_IPV6, IPV6_PATHMTU) if room < options::PATH_MTU => Err(EINVAL),
+            (IPPROTO_IP, IP_MTU) | (IPPROTO_IPV6, IPV6_MTU | IPV6_PATHMTU) => {
+                let flow = self.flow().ok_or(ENOTCONN)?;
+                let network = self.stack.links.get();
+                let way = network.way(flow.remote.ip, None, 0)?;
+                let mtu = i32::try_from(way.mtu.min(LARGEST)).unwrap_or(i32::MAX);
+                Ok(mtu.to_ne_bytes().to_vec())
+            }
+            (IPPROTO_IP, IP_MULTICAST_IF | IP_PROTOCOL) => Ok(told(level, 0, room)),
             (SOL_SOCKET, _) => Err(ENOPROTOOPT),
-            _ => Ok(told(
-                level,
-                self.numbers.tell(self.who(), level, name)?,
-                room,
-            )),
+            _ => self.numbers.tell(self.who(), level, name, room),
         }
     }
 }

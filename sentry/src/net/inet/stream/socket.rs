@@ -16,7 +16,7 @@ use super::{Flow, Inner, OPEN, Role, StreamSocket, TcpState};
 use crate::net::inet::addr::Endpoint;
 use crate::net::inet::ports::Use;
 use crate::net::inet::stack::FreeBind;
-use crate::net::{Address, Asked, Kind, Options, Outgoing, Received, Shutdown, Socket};
+use crate::net::{Address, Asked, Given, Kind, Options, Outgoing, Received, Shutdown, Socket};
 use crate::task::Current;
 use crate::vfs::{Sink, Source};
 use crate::wait::{Ready, WaitQueue};
@@ -298,10 +298,16 @@ impl Socket for StreamSocket {
         name: i32,
         asked: Asked,
     ) -> Result<Vec<u8>, Errno> {
-        self.option(level, name, asked.room)
+        self.option(level, name, asked)
     }
 
-    fn set_option(&self, task: &Current, level: i32, name: i32, value: &[u8]) -> Result<(), Errno> {
+    fn set_option(
+        &self,
+        task: &Current,
+        level: i32,
+        name: i32,
+        value: Given<'_>,
+    ) -> Result<(), Errno> {
         self.change_option(task, level, name, value)
     }
 

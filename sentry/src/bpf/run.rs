@@ -1,11 +1,11 @@
 //! Running a filter.
 
-use super::program::{Compute, Instruction, MEMORY, Operand, Program, Test};
+use super::program::{Compute, Fetch, Instruction, MEMORY, Operand, Program, Test};
 
 impl Program {
-    /// What the program returns; `load` gives the 32-bit words of the data by their index.
-    /// `None` as soon as `load` does not know one.
-    pub(super) fn run(&self, load: impl Fn(u8) -> Option<u32>) -> Option<u32> {
+    /// What the program returns; `load` gives what it looks at. `None` as soon as `load`
+    /// does not know it.
+    pub(crate) fn run(&self, load: impl Fn(Fetch) -> Option<u32>) -> Option<u32> {
         /// What Linux returns where a division fails.
         const FAILED: u32 = 0;
         let code = self.instructions();
@@ -16,7 +16,13 @@ impl Program {
         while let Some(instruction) = code.get(at) {
             at += 1;
             match *instruction {
-                Instruction::Data(word) => a = load(word)?,
+                Instruction::Fetch(what) => a = load(what)?,
+                Instruction::FetchX(what) => x = load(what)?,
+                Instruction::FetchIndexed { at, size } => {
+                    let at = x.checked_add(at)?;
+                    a = load(Fetch::Packet { at, size })?;
+                }
+                Instruction::HeaderLen(at) => x = (load(Fetch::Packet { at, size: 1 })? & 15) * 4,
                 Instruction::Load(value) => a = value,
                 Instruction::LoadX(value) => x = value,
                 Instruction::LoadMemory(word) => a = memory[usize::from(word) % MEMORY],
@@ -71,6 +77,7 @@ impl Compute {
             Compute::Sub => a.wrapping_sub(b),
             Compute::Mul => a.wrapping_mul(b),
             Compute::Div => return a.checked_div(b),
+            Compute::Mod => return a.checked_rem(b),
             Compute::And => a & b,
             Compute::Or => a | b,
             Compute::Xor => a ^ b,
@@ -93,7 +100,8 @@ impl Test {
 
 #[cfg(test)]
 mod tests {
-    use super::Program;
+    use super::super::program::Dialect;
+    use super::{Fetch, Program};
     use syscalls::abi::task::SockFilter;
 
     fn run(code: &[(u16, u8, u8, u32)], data: &[u32]) -> Option<u32> {
@@ -101,8 +109,11 @@ mod tests {
             .iter()
             .map(|&(code, jt, jf, k)| SockFilter { code, jt, jf, k })
             .collect();
-        let program = Program::decode(&code).unwrap();
-        program.run(|word| data.get(usize::from(word)).copied())
+        let program = Program::decode(&code, Dialect::Calls).unwrap();
+        program.run(|what| match what {
+            Fetch::Word(word) => data.get(usize::from(word)).copied(),
+            _ => None,
+        })
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Classic BPF as seccomp(2) takes it, checked and decoded once.
+//! Programs, checked and decoded once.
 //!
 //! What is accepted, and the order of what is refused, are Linux's: its checks for socket
 //! filters (jumps stay inside and go forward, no division by a constant zero, the scratch
@@ -10,18 +10,61 @@ use syscalls::abi::task::SockFilter;
 use syscalls::errno::EINVAL;
 
 /// The longest program, instructions.
-pub(super) const MAX_LEN: usize = 4096;
+pub(crate) const MAX_LEN: usize = 4096;
 /// Words of scratch memory.
 pub(super) const MEMORY: usize = 16;
 /// Bytes of `struct seccomp_data`.
 const DATA_SIZE: u32 = 64;
 const WORD_BITS: u32 = 32;
 
+/// What a program judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Calls: it looks at `struct seccomp_data`.
+    Calls,
+    /// What arrives at a socket.
+    Packets,
+}
+
+/// What a program looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fetch {
+    /// A 32-bit word of `struct seccomp_data`.
+    Word(u8),
+    /// So many bytes of a packet from a place on, big-endian.
+    Packet { at: u32, size: u8 },
+    /// The length of a packet.
+    Len,
+    /// Something that is known of a packet.
+    Ancillary(Ancillary),
+}
+
+/// What can be known of a packet, `SKF_AD_*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ancillary {
+    /// ETH_P_*.
+    Protocol,
+    /// PACKET_*.
+    Kind,
+    /// The interface's number.
+    Link,
+    /// ARPHRD_*.
+    Hardware,
+    /// Anything else, which is 0.
+    Nothing,
+}
+
 /// A decoded instruction. Places are indices of instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Instruction {
-    /// A = 32-bit word `0` of the data.
-    Data(u8),
+    /// A = what is fetched.
+    Fetch(Fetch),
+    /// A = bytes of a packet, from X and a constant on.
+    FetchIndexed { at: u32, size: u8 },
+    /// X = what is fetched.
+    FetchX(Fetch),
+    /// X = 4 times the lower half of a byte of a packet.
+    HeaderLen(u32),
     /// A = constant.
     Load(u32),
     /// A = scratch word.
@@ -69,6 +112,7 @@ pub(super) enum Compute {
     Sub,
     Mul,
     Div,
+    Mod,
     And,
     Or,
     Xor,
@@ -86,18 +130,18 @@ pub(super) enum Test {
 
 /// A program that ends, and reads nothing but its data.
 #[derive(Debug)]
-pub(super) struct Program(Box<[Instruction]>);
+pub(crate) struct Program(Box<[Instruction]>);
 
 impl Program {
     /// Checks and decodes; `EINVAL` as Linux has it.
-    pub(super) fn decode(code: &[SockFilter]) -> Result<Self, Errno> {
+    pub(crate) fn decode(code: &[SockFilter], dialect: Dialect) -> Result<Self, Errno> {
         if code.is_empty() || code.len() > MAX_LEN {
             return Err(EINVAL.why("length of a filter"));
         }
         let decoded: Result<Box<[_]>, Errno> = code
             .iter()
             .enumerate()
-            .map(|(at, raw)| decode(raw, at, code.len()))
+            .map(|(at, raw)| decode(raw, at, code.len(), dialect))
             .collect();
         let program = Program(decoded?);
         let ends = matches!(
@@ -109,6 +153,11 @@ impl Program {
         }
         program.check_memory()?;
         Ok(program)
+    }
+
+    /// How many instructions it has.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
     pub(super) fn instructions(&self) -> &[Instruction] {
@@ -151,8 +200,14 @@ impl Program {
     }
 }
 
-fn decode(raw: &SockFilter, at: usize, len: usize) -> Result<Instruction, Errno> {
-    let invalid = || EINVAL.why("an instruction that filters of calls do not have");
+fn decode(raw: &SockFilter, at: usize, len: usize, dialect: Dialect) -> Result<Instruction, Errno> {
+    let invalid = || EINVAL.why("an instruction that such filters do not have");
+    if dialect == Dialect::Packets
+        && let Some(fetch) = fetch(raw)?
+    {
+        return Ok(fetch);
+    }
+    let calls = dialect == Dialect::Calls;
     let k = raw.k;
     let word = || match u8::try_from(k) {
         Ok(word) if usize::from(word) < MEMORY => Ok(word),
@@ -167,11 +222,13 @@ fn decode(raw: &SockFilter, at: usize, len: usize) -> Result<Instruction, Errno>
         place.ok_or_else(|| EINVAL.why("a jump out of the filter"))
     };
     Ok(match raw.code {
-        0x20 if k < DATA_SIZE && k.is_multiple_of(4) => {
-            Instruction::Data(u8::try_from(k / 4).map_err(|_| invalid())?)
+        0x20 if calls && k < DATA_SIZE && k.is_multiple_of(4) => {
+            let word = u8::try_from(k / 4).map_err(|_| invalid())?;
+            Instruction::Fetch(Fetch::Word(word))
         }
-        0x80 => Instruction::Load(DATA_SIZE),
-        0x81 => Instruction::LoadX(DATA_SIZE),
+        0x80 if calls => Instruction::Load(DATA_SIZE),
+        0x81 if calls => Instruction::LoadX(DATA_SIZE),
+        0x94 | 0x9c if calls => return Err(invalid()),
         0x00 => Instruction::Load(k),
         0x01 => Instruction::LoadX(k),
         0x60 => Instruction::LoadMemory(word()?),
@@ -201,6 +258,37 @@ fn decode(raw: &SockFilter, at: usize, len: usize) -> Result<Instruction, Errno>
     })
 }
 
+/// Loads from a packet; `None` for any other instruction.
+fn fetch(raw: &SockFilter) -> Result<Option<Instruction>, Errno> {
+    /// SKF_AD_OFF: from here on, offsets mean something else.
+    const ANCILLARY: u32 = 0xffff_f000;
+    let at = raw.k;
+    let size = match raw.code & 0x18 {
+        0x00 => 4,
+        0x08 => 2,
+        _ => 1,
+    };
+    Ok(Some(match raw.code {
+        0x20 | 0x28 | 0x30 if at >= ANCILLARY => {
+            let known = match at - ANCILLARY {
+                0 => Ancillary::Protocol,
+                4 => Ancillary::Kind,
+                8 => Ancillary::Link,
+                28 => Ancillary::Hardware,
+                12 | 16 | 20 | 24 | 32 | 36 | 44 | 48 | 52 | 56 | 60 => Ancillary::Nothing,
+                _ => return Err(EINVAL.why("nothing is known by that number")),
+            };
+            Instruction::Fetch(Fetch::Ancillary(known))
+        }
+        0x20 | 0x28 | 0x30 => Instruction::Fetch(Fetch::Packet { at, size }),
+        0x40 | 0x48 | 0x50 => Instruction::FetchIndexed { at, size },
+        0x80 => Instruction::Fetch(Fetch::Len),
+        0x81 => Instruction::FetchX(Fetch::Len),
+        0xb1 => Instruction::HeaderLen(at),
+        _ => return Ok(None),
+    }))
+}
+
 fn operand(code: u16, k: u32) -> Operand {
     const X: u16 = 8;
     if code & X == 0 {
@@ -217,15 +305,18 @@ fn compute(code: u16, k: u32) -> Result<Instruction, Errno> {
         0x14 => Compute::Sub,
         0x24 => Compute::Mul,
         0x34 => Compute::Div,
+        0x94 => Compute::Mod,
         0x44 => Compute::Or,
         0x54 => Compute::And,
         0x64 => Compute::Left,
         0x74 => Compute::Right,
         0xa4 => Compute::Xor,
-        _ => return Err(EINVAL.why("an instruction that filters of calls do not have")),
+        _ => return Err(EINVAL.why("an instruction that such filters do not have")),
     };
     match (compute, operand) {
-        (Compute::Div, Operand::Constant(0)) => Err(EINVAL.why("a division by zero")),
+        (Compute::Div | Compute::Mod, Operand::Constant(0)) => {
+            Err(EINVAL.why("a division by zero"))
+        }
         (Compute::Left | Compute::Right, Operand::Constant(WORD_BITS..)) => {
             Err(EINVAL.why("a shift by more than a word"))
         }
@@ -235,14 +326,14 @@ fn compute(code: u16, k: u32) -> Result<Instruction, Errno> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Program, SockFilter};
+    use super::{Dialect, Program, SockFilter};
 
     fn accepted(code: &[(u16, u8, u8, u32)]) -> bool {
         let code: Vec<_> = code
             .iter()
             .map(|&(code, jt, jf, k)| SockFilter { code, jt, jf, k })
             .collect();
-        Program::decode(&code).is_ok()
+        Program::decode(&code, Dialect::Calls).is_ok()
     }
 
     const RET: (u16, u8, u8, u32) = (0x06, 0, 0, 0);

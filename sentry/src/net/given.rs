@@ -39,6 +39,12 @@ impl<'a> Given<'a> {
         self.len
     }
 
+    /// True for a value of no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// True for an address of 0.
     #[must_use]
     pub fn is_null(&self) -> bool {

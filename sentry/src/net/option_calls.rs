@@ -262,7 +262,7 @@ fn socket_option(
         SO_COOKIE if room < 8 => return Err(EINVAL),
         SO_COOKIE => return Ok(options.cookie().to_ne_bytes().to_vec()),
         SO_NETNS_COOKIE if room < 8 => return Err(EINVAL),
-        SO_NETNS_COOKIE => return Ok(u64::from(task.net.get().id.ino()).to_ne_bytes().to_vec()),
+        SO_NETNS_COOKIE => return Ok(task.net.get().id.ino().to_ne_bytes().to_vec()),
         SO_BINDTODEVICE => return device_name(task, socket, room),
         SO_PEERNAME => return peer_name(socket, room),
         SO_LINGER => {

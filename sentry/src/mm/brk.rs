@@ -59,6 +59,7 @@ impl Mm {
             flags: template.flags | state.lock_future,
             backing: Backing::Anonymous,
             name: None,
+            policy: None,
         };
         let pages = vma.len() / syscalls::PAGE_SIZE;
         let locked = vma.flags.contains(VmaFlags::LOCKED);

@@ -236,7 +236,7 @@ impl Place {
 
     /// The neighbourhood of `at..end` to bring in along with it.
     fn around(self, at: u64, end: u64, reach: Reach) -> (u64, u64) {
-        if self.flags.contains(VmaFlags::RANDOM) {
+        if self.flags.intersects(VmaFlags::ALONE) {
             return (at, end);
         }
         if self.end - self.start <= reach.small {
@@ -365,7 +365,7 @@ impl Mm {
         end: u64,
     ) -> Result<u64, FaultError> {
         let (streak_end, streak_pages) = state.streak;
-        let (low, high, pages) = if streak_end == at && !place.flags.contains(VmaFlags::RANDOM) {
+        let (low, high, pages) = if streak_end == at && !place.flags.intersects(VmaFlags::ALONE) {
             let pages = (streak_pages * 2).min(STREAK_MAX);
             let high = end.max(at.saturating_add(pages * PAGE_SIZE)).min(place.end);
             (at, high, pages)

@@ -169,6 +169,7 @@ impl Mm {
             flags,
             backing,
             name: new.name,
+            policy: None,
         };
         self.may_hold(state, &vma, pages)?;
         state.unmap(change, start, end);

@@ -198,6 +198,7 @@ impl Mm {
             flags: VmaFlags::DONT_EXPAND,
             backing: Backing::Anonymous,
             name: Some(MapName::Trampolines),
+            policy: None,
         });
         put_own(state, change, page, prot, vec![pages]);
         state.rewrites.pages.insert(page, Vec::new());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use platform::Prot;
-use syscalls::errno::{EBUSY, Errno};
+use syscalls::errno::{EBUSY, EFAULT, Errno};
 use syscalls::{PAGE_SIZE, UserAddr};
 
 use super::advise::gaps;
@@ -11,6 +11,7 @@ use super::resident::Kind;
 use super::state::State;
 use super::vma::{MapName, Vma, VmaFlags};
 use super::{Mappable, Mm};
+use crate::task::MemoryPolicy;
 use crate::vfs::File;
 
 /// One line of /proc/PID/maps, with the figures of smaps. Sizes are in bytes.
@@ -131,6 +132,29 @@ impl Mm {
     pub fn find_map(&self, addr: UserAddr) -> Option<MapInfo> {
         let state = self.state.read();
         state.vmas.find(addr.get()).map(|vma| state.info(vma))
+    }
+
+    /// What mbind(2) said of the mapping that holds `addr`, if anything; `EFAULT` if there
+    /// is none.
+    pub(super) fn policy_at(&self, addr: UserAddr) -> Result<Option<MemoryPolicy>, Errno> {
+        let state = self.state.read();
+        state
+            .vmas
+            .find(addr.get())
+            .map(|vma| vma.policy)
+            .ok_or(EFAULT)
+    }
+
+    /// mbind(2); everything in the range is mapped.
+    pub(super) fn set_policy(
+        &self,
+        (start, end): (u64, u64),
+        policy: Option<MemoryPolicy>,
+    ) -> Result<(), Errno> {
+        self.change(|state, _| {
+            state.change_vmas(start, end, |vma| vma.policy = policy);
+            Ok(())
+        })
     }
 
     /// What the mapping that holds `addr` shows, if that is something with pages.

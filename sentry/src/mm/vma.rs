@@ -7,6 +7,7 @@ use platform::Prot;
 use syscalls::PAGE_SIZE;
 
 use super::mappings::Registration;
+use crate::task::MemoryPolicy;
 use crate::vfs::File;
 
 bitflags! {
@@ -45,6 +46,8 @@ bitflags! {
         const RANDOM = 1 << 14;
         /// MADV_MERGEABLE.
         const MERGEABLE = 1 << 15;
+        /// Faults bring in what is asked for and nothing else.
+        const ALONE = Self::RANDOM.bits() | Self::LOCK_ON_FAULT.bits();
     }
 }
 
@@ -97,6 +100,8 @@ pub(super) struct Vma {
     pub(super) flags: VmaFlags,
     pub(super) backing: Backing,
     pub(super) name: Option<MapName>,
+    /// mbind(2), if it said anything.
+    pub(super) policy: Option<MemoryPolicy>,
 }
 
 impl Vma {
@@ -172,5 +177,6 @@ impl Vma {
             && self.flags == next.flags
             && same_backing
             && self.name == next.name
+            && self.policy == next.policy
     }
 }

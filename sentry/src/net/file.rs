@@ -35,6 +35,11 @@ pub(super) fn lookup(task: &Current, fd: Fd) -> Result<(Arc<File>, Arc<dyn Socke
     Ok((file, socket))
 }
 
+/// The socket alone.
+pub(crate) fn socket_at(task: &Current, fd: Fd) -> Result<Arc<dyn Socket>, Errno> {
+    lookup(task, fd).map(|(_, socket)| socket)
+}
+
 impl FileOps for SocketFile {
     fn read(&self, _: &File, dst: &mut Sink<'_>, _: u64) -> Result<usize, Errno> {
         self.0

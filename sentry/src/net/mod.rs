@@ -32,6 +32,7 @@ use syscalls::{Errno, Stop, SysResult};
 pub use self::address::Address;
 pub use self::control::Control;
 pub use self::file::SocketFile;
+pub(crate) use self::file::socket_at;
 pub use self::given::{Asked, Given};
 use self::inet::Family;
 pub use self::namespace::NetNamespace;
@@ -122,6 +123,10 @@ pub trait Socket: Send + Sync {
     fn family(&self) -> i32;
     /// SOCK_*.
     fn kind(&self) -> Kind;
+    /// Takes a datagram of the kernel's own; `EINVAL` for what is no netlink socket.
+    fn deliver(&self, datagram: &[u8]) -> Result<(), Errno> {
+        Err(EINVAL)
+    }
     /// IPPROTO_*, SO_PROTOCOL.
     fn protocol(&self) -> i32 {
         0

@@ -20,6 +20,11 @@ impl Current {
         self.own_info(signal, SI_USER)
     }
 
+    /// What tkill(2) sends along.
+    pub(crate) fn thread_kill_info(&self, signal: i32) -> Siginfo {
+        self.own_info(signal, SI_TKILL)
+    }
+
     fn own_info(&self, signal: i32, code: i32) -> Siginfo {
         let uid = self.creds.get().uid.real;
         Siginfo::kill(signal, code, self.own_pid(), uid)
@@ -120,16 +125,22 @@ impl Current {
 
     /// tkill(2), tgkill(2): one thread, of process `tgid` if that is given.
     fn kill_thread(&self, tgid: Option<Pid>, tid: Pid, info: &Siginfo) -> SysResult {
-        let signal = Signal::or_none(info.signo)?;
+        Signal::or_none(info.signo)?;
         let task = self.find_task(tid).ok_or(ESRCH)?;
         let process = task.group.numbers.seen_from(self.pid_namespace());
         if tgid.is_some_and(|tgid| tgid != process) {
             return Err(ESRCH.into());
         }
-        self.check_kill(&task, signal)?;
+        self.kill_task(&task, info)
+    }
+
+    /// Sends one thread a signal, or with number 0 only checks that it could.
+    pub(crate) fn kill_task(&self, task: &Arc<Task>, info: &Siginfo) -> SysResult {
+        let signal = Signal::or_none(info.signo)?;
+        self.check_kill(task, signal)?;
         if signal.is_some() && !task.is_exiting() {
             let (info, source) = self.as_seen_by(&task.group, info);
-            self.kernel.signal_task_from(&task, &info, source)?;
+            self.kernel.signal_task_from(task, &info, source)?;
         }
         Ok(0)
     }
@@ -171,7 +182,7 @@ impl Run<Current> for call::Tkill {
         if self.tid <= 0 {
             return Err(EINVAL.into());
         }
-        let info = task.own_info(self.sig, SI_TKILL);
+        let info = task.thread_kill_info(self.sig);
         task.kill_thread(None, self.tid, &info)
     }
 }
@@ -181,7 +192,7 @@ impl Run<Current> for call::Tgkill {
         if self.tid <= 0 || self.tgid <= 0 {
             return Err(EINVAL.into());
         }
-        let info = task.own_info(self.sig, SI_TKILL);
+        let info = task.thread_kill_info(self.sig);
         task.kill_thread(Some(self.tgid), self.tid, &info)
     }
 }

@@ -80,7 +80,7 @@ pub use pid_namespace::{Numbers, PidNamespace};
 pub(crate) use pidfd::group_of as process_of_pidfd;
 pub use session::{Session, Terminal};
 pub use session_calls::TtyAccess;
-pub use settings::{Settings, all_cpus};
+pub use settings::{MemoryPolicy, Settings, all_cpus};
 pub use status::ExitStatus;
 pub(crate) use status::StopEvent;
 use usage::Counts;

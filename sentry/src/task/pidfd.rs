@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bitflags::bitflags;
 use syscalls::abi::sched::{PidfdFlags, PidfdSignalFlags};
@@ -10,7 +10,7 @@ use syscalls::abi::signal::Siginfo;
 use syscalls::errno::{EBADF, EINVAL, EPERM, ESRCH};
 use syscalls::{Errno, Fd, Run, SysResult, call};
 
-use super::{Current, PidNamespace, ThreadGroup};
+use super::{Current, PidNamespace, Task, ThreadGroup};
 use crate::fd::CloseOnExec;
 use crate::fs::proc::process_of;
 use crate::signal::Signal;
@@ -26,19 +26,50 @@ bitflags! {
     }
 }
 
-/// A process as a file: readable once it has ended.
+/// A process or a thread as a file: readable once it has ended.
 struct PidFd {
     group: Arc<ThreadGroup>,
+    /// PIDFD_THREAD: which of its threads.
+    thread: Option<Weak<Task>>,
 }
 
-/// A new pidfd.
+/// A new pidfd of a process.
 pub(super) fn open(task: &Current, group: &Arc<ThreadGroup>, flags: Flags) -> Arc<File> {
-    let mut mode = OpenMode::READ_WRITE;
-    mode.set(OpenMode::NONBLOCK, flags.contains(Flags::NONBLOCK));
     let ops = PidFd {
         group: group.clone(),
+        thread: None,
     };
+    open_as(task, ops, flags)
+}
+
+fn open_as(task: &Current, ops: PidFd, flags: Flags) -> Arc<File> {
+    // F_GETFL shows PIDFD_THREAD as what it is in open(2): O_EXCL.
+    const THREAD: OpenMode = OpenMode::from_bits_retain(PidfdFlags::THREAD.bits());
+    let mut mode = OpenMode::READ_WRITE;
+    mode.set(OpenMode::NONBLOCK, flags.contains(Flags::NONBLOCK));
+    mode.set(THREAD, ops.thread.is_some());
     AnonKind::Inode("[pidfd]").open(task, Box::new(ops), mode)
+}
+
+impl PidFd {
+    /// The thread that it stands for: the leader of a process. `None` once that is gone.
+    fn task(&self) -> Option<Arc<Task>> {
+        match &self.thread {
+            Some(thread) => thread.upgrade(),
+            None => self.group.leader(),
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        let lives = |task: Arc<Task>| {
+            let threads = self.group.threads();
+            threads.iter().any(|thread| Arc::ptr_eq(thread, &task))
+        };
+        match self.thread {
+            Some(_) => !self.task().is_some_and(lives),
+            None => self.group.has_ended(),
+        }
+    }
 }
 
 /// The process behind a pidfd; `EBADF` for other files.
@@ -54,7 +85,7 @@ fn signalled(file: &File) -> Result<Arc<ThreadGroup>, Errno> {
 
 impl FileOps for PidFd {
     fn poll(&self) -> Ready {
-        if self.group.has_ended() {
+        if self.has_ended() {
             Ready::READABLE
         } else {
             Ready::empty()
@@ -62,11 +93,17 @@ impl FileOps for PidFd {
     }
 
     fn wait_queue(&self) -> Option<Cow<'_, WaitQueue>> {
-        Some(Cow::Borrowed(&self.group.exit_events))
+        Some(Cow::Borrowed(match self.thread {
+            Some(_) => &self.group.thread_events,
+            None => &self.group.exit_events,
+        }))
     }
 
     fn fd_info(&self, reader: &PidNamespace) -> String {
-        let numbers = &self.group.numbers;
+        let numbers = match self.task() {
+            Some(task) => task.numbers(),
+            None => self.group.numbers.clone(),
+        };
         let (pid, all) = (numbers.seen_from(reader), numbers.text_from(reader));
         format!("Pid:\t{pid}\nNSpid:{all}\n")
     }
@@ -81,19 +118,23 @@ impl Run<Current> for call::PidfdOpen {
         if self.pid <= 0 {
             return Err(EINVAL.into());
         }
-        if self.flags.contains(PidfdFlags::THREAD) {
-            return Err(EINVAL.why("PIDFD_THREAD").into());
-        }
-        let group = match task.find_process(self.pid) {
-            Some(group) => group,
+        let ops = match (task.find_process(self.pid), task.find_task(self.pid)) {
+            (_, Some(thread)) if self.flags.contains(PidfdFlags::THREAD) => PidFd {
+                group: thread.group.clone(),
+                thread: Some(Arc::downgrade(&thread)),
+            },
+            (Some(group), _) => PidFd {
+                group,
+                thread: None,
+            },
             // A thread that is not the leader of its process.
-            None if task.find_task(self.pid).is_some() => return Err(EINVAL.into()),
-            None => return Err(ESRCH.into()),
+            (None, Some(_)) => return Err(EINVAL.into()),
+            (None, None) => return Err(ESRCH.into()),
         };
         let mut flags = Flags::default();
         flags.set(Flags::NONBLOCK, self.flags.contains(PidfdFlags::NONBLOCK));
         let reservation = task.reserve_fd()?;
-        let file = open(task, &group, flags);
+        let file = open_as(task, ops, flags);
         Ok(u64::from(
             reservation.fill(file, CloseOnExec::Yes).0.cast_unsigned(),
         ))
@@ -105,10 +146,12 @@ impl Run<Current> for call::PidfdSendSignal {
         if self.flags.bits().count_ones() > 1 {
             return Err(EINVAL.into());
         }
-        if self.flags.contains(PidfdSignalFlags::THREAD) {
-            return Err(EINVAL.why("PIDFD_SIGNAL_THREAD").into());
-        }
-        let group = signalled(&*task.fds.get().get_any(self.pidfd)?)?;
+        let file = task.fds.get().get_any(self.pidfd)?;
+        let group = signalled(&file)?;
+        // Whom it reaches: what the flags say, or what the pidfd stands for.
+        let pidfd = file.downcast::<PidFd>();
+        let is_thread = self.flags.is_empty() && pidfd.is_some_and(|fd| fd.thread.is_some());
+        let to_thread = is_thread || self.flags.contains(PidfdSignalFlags::THREAD);
         // Only those that the caller could also name by a number.
         if group.numbers.seen_from(task.pid_namespace()) == 0 {
             return Err(EINVAL.into());
@@ -129,10 +172,20 @@ impl Run<Current> for call::PidfdSendSignal {
                 }
                 info
             }
+            None if to_thread => task.thread_kill_info(self.sig),
             None => task.kill_info(self.sig),
         };
+        // The group that has the process's number.
         if self.flags.contains(PidfdSignalFlags::PROCESS_GROUP) {
-            return task.kill_process_group(group.pgid(), signal, &info);
+            return task.kill_process_group(group.pid, signal, &info);
+        }
+        if to_thread {
+            let thread = match pidfd {
+                Some(ended) if ended.has_ended() => None,
+                Some(pidfd) => pidfd.task(),
+                None => group.leader(),
+            };
+            return task.kill_task(&thread.ok_or(ESRCH)?, &info);
         }
         if !known {
             return Err(ESRCH.into());

@@ -21,6 +21,18 @@ pub struct Settings {
     pub io_priority: u16,
     /// personality(2).
     pub personality: u32,
+    /// set_mempolicy(2).
+    pub memory_policy: MemoryPolicy,
+}
+
+/// Where memory is to come from, as it was asked for: MPOL_* with its flags, and whether
+/// node 0, which there is no other of, was named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryPolicy {
+    /// Mode and flags.
+    pub mode: u32,
+    /// The set of nodes is not empty.
+    pub names_node: bool,
 }
 
 /// Nanoseconds.
@@ -48,6 +60,7 @@ impl Settings {
             default_timer_slack: TIMER_SLACK,
             io_priority: 0,
             personality: 0,
+            memory_policy: MemoryPolicy::default(),
         }
     }
 

@@ -249,7 +249,7 @@ table! {
     served: MqUnlink = 241 "mq_unlink" { name: UserCStr };
     served: MqTimedsend = 242 "mq_timedsend" { mqdes: Fd, msg_ptr: UserPtr<u8> [data(msg_len)], msg_len: usize, msg_prio: u32, abs_timeout: UserPtr<Timespec> [value] };
     served: MqTimedreceive = 243 "mq_timedreceive" { mqdes: Fd, msg_ptr: UserPtr<u8> [written(msg_len)], msg_len: usize, msg_prio: UserPtr<u32> [filled_number], abs_timeout: UserPtr<Timespec> [value] };
-    partial "SIGEV_THREAD takes a netlink socket": MqNotify = 244 "mq_notify" { mqdes: Fd, sevp: UserPtr<Sigevent> };
+    served: MqNotify = 244 "mq_notify" { mqdes: Fd, sevp: UserPtr<Sigevent> };
     served: MqGetsetattr = 245 "mq_getsetattr" { mqdes: Fd, newattr: UserPtr<MqAttr> [value], oldattr: UserPtr<MqAttr> [filled] };
     served: Waitid = 247 "waitid" { idtype: i32 [named(sched::ID_TYPES)], id: i32, infop: UserPtr<Siginfo>, options: WaitOptions, rusage: UserPtr<Rusage> [filled] };
     served: IoprioSet = 251 "ioprio_set" { which: i32 [named(sched::IO_PRIORITY_OF)], who: i32, ioprio: i32 };

@@ -1,5 +1,7 @@
 // mq_overview(7).
 #include "guest.h"
+
+#include <sys/socket.h>
 #include <mqueue.h>
 #include <sys/statfs.h>
 
@@ -205,4 +207,33 @@ TEST(rights) {
     SHOW(mq_unlink("/own"));
   }
   SHOW(mq_unlink("/r"));
+}
+
+// What the C library does for SIGEV_THREAD, without it: a datagram comes with a cookie.
+TEST(told_by_datagrams) {
+  char cookie[32] = "a cookie", got[64];
+  mqd_t queue = mq_open("/told", O_RDWR | O_CREAT, 0600, NULL);
+  int from = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0), pair[2];
+  socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+  struct sigevent event = {.sigev_notify = SIGEV_THREAD, .sigev_signo = from, .sigev_value.sival_ptr = cookie};
+  SHOW(RAW(mq_notify, queue, &event));
+  SHOW(RAW(mq_notify, queue, &event));
+  SHOW(recv(from, got, sizeof got, MSG_DONTWAIT));
+  mq_send(queue, "text", 4, 0);
+  SHOW(recv(from, got, sizeof got, MSG_DONTWAIT));
+  say("[%s], last byte %d", got, got[31]);
+  mq_receive(queue, malloc(8192), 8192, NULL);
+  SHOW(RAW(mq_notify, queue, &event));
+  SHOW(RAW(mq_notify, queue, NULL));
+  SHOW(recv(from, got, sizeof got, MSG_DONTWAIT));
+  say("[%s], last byte %d", got, got[31]);
+  event.sigev_signo = pair[0];
+  SHOW(RAW(mq_notify, queue, &event));
+  event.sigev_signo = queue;
+  SHOW(RAW(mq_notify, queue, &event));
+  event.sigev_signo = 99;
+  SHOW(RAW(mq_notify, queue, &event));
+  event.sigev_signo = from, event.sigev_value.sival_ptr = (void *)1;
+  SHOW(RAW(mq_notify, queue, &event));
+  mq_unlink("/told");
 }

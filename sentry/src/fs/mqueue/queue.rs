@@ -150,8 +150,10 @@ impl Queue {
             let own = state.notification.as_ref().is_some_and(|n| n.is_of(owner));
             own.then(|| state.notification.take())
         };
-        // Dropped outside the lock.
-        drop(ended);
+        // Told and dropped outside the lock.
+        if let Some(ended) = ended.flatten() {
+            ended.removed();
+        }
     }
 
     pub(super) fn lose_name(&self) {

@@ -1,8 +1,7 @@
 //! Memory policies, on a machine with one node: mbind(2), set_mempolicy(2),
 //! get_mempolicy(2), migrate_pages(2), move_pages(2).
 //!
-//! Differs from Linux: a policy is checked and forgotten. With one node all do the same,
-//! but get_mempolicy(2) always tells the default.
+//! With one node all policies do the same: they are kept to be told.
 
 use syscalls::abi::mm::{
     MPOL_BIND, MPOL_DEFAULT, MPOL_INTERLEAVE, MPOL_LOCAL, MPOL_PREFERRED, MPOL_PREFERRED_MANY,
@@ -13,7 +12,7 @@ use syscalls::{Errno, PAGE_SIZE, Run, SysResult, UserAddr, UserPtr, call};
 
 use super::super::Mm;
 use super::process_vm::may_access;
-use crate::task::{Capabilities, Current, Task};
+use crate::task::{Capabilities, Current, MemoryPolicy, Task};
 use std::sync::Arc;
 
 /// MPOL_F_STATIC_NODES, MPOL_F_RELATIVE_NODES, MPOL_F_NUMA_BALANCING.
@@ -48,9 +47,9 @@ fn nodes(mm: &Mm, mask: UserPtr<u64>, maxnode: u64) -> Result<bool, Errno> {
 }
 
 /// Checks a policy as Linux does.
-fn check_policy(mm: &Mm, mode: u32, mask: UserPtr<u64>, maxnode: u64) -> Result<(), Errno> {
-    let flags = mode & MODE_FLAGS;
-    let mode = i32::try_from(mode & !MODE_FLAGS).map_err(|_| EINVAL)?;
+fn policy(mm: &Mm, raw: u32, mask: UserPtr<u64>, maxnode: u64) -> Result<MemoryPolicy, Errno> {
+    let flags = raw & MODE_FLAGS;
+    let mode = i32::try_from(raw & !MODE_FLAGS).map_err(|_| EINVAL)?;
     if !(MPOL_DEFAULT..=MPOL_WEIGHTED_INTERLEAVE).contains(&mode)
         || flags & STATIC_AND_RELATIVE == STATIC_AND_RELATIVE
     {
@@ -63,13 +62,26 @@ fn check_policy(mm: &Mm, mode: u32, mask: UserPtr<u64>, maxnode: u64) -> Result<
         MPOL_PREFERRED => any || flags == 0,
         _ => false,
     };
-    if fits { Ok(()) } else { Err(EINVAL) }
+    if !fits {
+        return Err(EINVAL);
+    }
+    // No node is preferred: that is to be local.
+    let local = mode == MPOL_PREFERRED && !any;
+    Ok(MemoryPolicy {
+        mode: if local {
+            MPOL_LOCAL.unsigned_abs()
+        } else {
+            raw
+        },
+        names_node: any,
+    })
 }
 
 impl Run<Current> for call::SetMempolicy {
     fn run(self, task: &mut Current) -> SysResult {
         let mode = u32::try_from(self.mode).map_err(|_| EINVAL)?;
-        check_policy(task.mem(), mode, self.nodemask, self.maxnode)?;
+        let policy = policy(task.mem(), mode, self.nodemask, self.maxnode)?;
+        task.change_settings(|settings| settings.memory_policy = policy);
         Ok(0)
     }
 }
@@ -86,11 +98,15 @@ impl Run<Current> for call::Mbind {
         }
         let mode = u32::try_from(self.mode).map_err(|_| EINVAL)?;
         let range = Mm::advised_range(self.addr, self.len)?;
-        check_policy(task.mem(), mode, self.nodemask, self.maxnode)?;
-        match range {
-            Some(range) if !task.mem().is_mapped(range) => Err(EFAULT.into()),
-            _ => Ok(0),
+        let policy = policy(task.mem(), mode, self.nodemask, self.maxnode)?;
+        if let Some(range) = range {
+            if !task.mem().is_mapped(range) {
+                return Err(EFAULT.into());
+            }
+            let policy = Some(policy).filter(|policy| *policy != MemoryPolicy::default());
+            task.mem().set_policy(range, policy)?;
         }
+        Ok(0)
     }
 }
 
@@ -111,21 +127,26 @@ impl Run<Current> for call::GetMempolicy {
         if allowed && self.flags & (NODE | ADDR) != 0 {
             return Err(EINVAL.into());
         }
-        if of_address && task.mem().find_map(self.addr).is_none() {
-            return Err(EFAULT.into());
-        }
-        if !of_address && (!self.addr.is_null() || self.flags & NODE != 0) {
+        let policy = match of_address {
+            true => task.mem().policy_at(self.addr)?.unwrap_or_default(),
+            false if !self.addr.is_null() => return Err(EINVAL.into()),
+            false => task.settings().memory_policy,
+        };
+        let asks_node = self.flags & NODE != 0;
+        let interleaves = policy.mode & !MODE_FLAGS == MPOL_INTERLEAVE.unsigned_abs();
+        if asks_node && !of_address && !interleaves {
             return Err(EINVAL.into());
         }
-        // The default policy is 0, and so is the node.
         if let Some(mode) = self.mode.non_null() {
-            task.mem().write(mode, &MPOL_DEFAULT)?;
+            // The node is always 0.
+            let told = if asks_node || allowed { 0 } else { policy.mode };
+            task.mem().write(mode, &told.cast_signed())?;
         }
         if let Some(mask) = self.nodemask.non_null() {
             let count = usize::try_from(self.maxnode.min(MAX_BITS).div_ceil(64));
             let mut words = vec![0u64; count.map_err(|_| EINVAL)?];
             if let Some(first) = words.first_mut() {
-                *first = u64::from(allowed);
+                *first = u64::from(allowed || policy.names_node);
             }
             task.mem().write_slice(mask, &words)?;
         }

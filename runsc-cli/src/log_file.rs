@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Context, Outcome};
 use crate::flags::{Global, LogFormat};
+use crate::log_limit::Limit;
 
 /// What a process needs to know to log.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -84,16 +85,12 @@ pub(crate) fn start(settings: LogSettings, file: Option<OwnedFd>) {
     match file {
         Some(file) => {
             builder.target(Target::Pipe(Box::new(File::from(file))));
-            if settings.json {
-                builder.format(json_line);
-            } else {
-                builder.format(text_line);
-            }
+            builder.format(limited(if settings.json { json_line } else { text_line }));
         }
         None => {
             // The user is told of a failure by `main`, once.
             builder.filter_module(FAILURE, LevelFilter::Off);
-            builder.format(plain_line);
+            builder.format(limited(plain_line));
         }
     }
     // Fails only if it was called before: then the first logger stays.
@@ -107,28 +104,40 @@ pub(crate) fn record_failure(message: &str) {
 
 const FAILURE: &str = "failure";
 
-fn json_line(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
+/// How a line is written.
+type Write = fn(&mut Formatter, &Record<'_>, &str) -> io::Result<()>;
+
+/// Writes what the [limit](Limit) admits.
+fn limited(
+    write: Write,
+) -> impl Fn(&mut Formatter, &Record<'_>) -> io::Result<()> + Send + Sync + 'static {
+    let limit = Limit::default();
+    move |out, record| match limit.admit(record) {
+        Some(0) => write(out, record, &record.args().to_string()),
+        Some(more) => {
+            let message = format!("{} ({more} like it were left out)", record.args());
+            write(out, record, &message)
+        }
+        None => Ok(()),
+    }
+}
+
+fn json_line(out: &mut Formatter, record: &Record<'_>, message: &str) -> io::Result<()> {
     let line = serde_json::json!({
         "level": level_name(record.level()),
-        "msg": record.args().to_string(),
+        "msg": message,
         "time": out.timestamp_seconds().to_string(),
     });
     writeln!(out, "{line}")
 }
 
-fn text_line(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
+fn text_line(out: &mut Formatter, record: &Record<'_>, message: &str) -> io::Result<()> {
     let (time, level) = (out.timestamp_seconds(), level_name(record.level()));
-    let message = record.args().to_string();
     writeln!(out, "time=\"{time}\" level={level} msg={message:?}")
 }
 
-fn plain_line(out: &mut Formatter, record: &Record<'_>) -> io::Result<()> {
-    writeln!(
-        out,
-        "runsk: {}: {}",
-        level_name(record.level()),
-        record.args()
-    )
+fn plain_line(out: &mut Formatter, record: &Record<'_>, message: &str) -> io::Result<()> {
+    writeln!(out, "runsk: {}: {message}", level_name(record.level()))
 }
 
 /// The names that runc's log uses.

@@ -14,6 +14,7 @@ mod flags;
 mod hooks;
 mod life;
 mod log_file;
+mod log_limit;
 mod network;
 mod sandbox;
 mod spec;

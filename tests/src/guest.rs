@@ -76,7 +76,10 @@ fn row(name: String, binary: &Path, place: &str) -> Row {
 }
 
 /// The compiled program, made again when its source, the header or the flags changed.
-fn compile(source: &Path, top: &Path) -> Result<PathBuf, String> {
+///
+/// # Errors
+/// What is wrong, for people.
+pub fn compile(source: &Path, top: &Path) -> Result<PathBuf, String> {
     // No warnings: passing what a compiler warns of is what these programs are for.
     const FLAGS: &[&str] = &[
         "-std=gnu17",

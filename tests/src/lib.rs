@@ -27,6 +27,7 @@ pub mod conform;
 pub mod debian;
 pub mod expected;
 pub mod guest;
+pub mod hostile;
 pub mod interrupted;
 pub mod native;
 pub mod roots;

@@ -54,6 +54,8 @@ pub struct Outcome {
     pub leftovers: Vec<String>,
     /// The end of runsk's own log.
     pub log: String,
+    /// How many lines the whole has.
+    pub log_lines: usize,
 }
 
 /// Path of the helper binary, set once by the suite.
@@ -168,6 +170,7 @@ fn supervised(job: &Job, command: &[String], dir: &Path) -> Result<Outcome, Stri
         end: report.end,
         leftovers,
         log: last_lines(&log, 20),
+        log_lines: log.lines().count(),
     })
 }
 

@@ -181,6 +181,9 @@ pub trait Context {
     fn was_slow_call(&self) -> bool {
         false
     }
+    /// The code of trampolines is not what it was, or no longer there: a call that was made
+    /// through one goes on behind the call that it stands for.
+    fn leave_trampoline(&mut self) {}
     /// Lets go of the address space last run in, so that it can end. The vector state stays.
     fn release(&mut self);
     /// As [`Self::release`], for a program that has ended: the vector state is that of a

@@ -105,11 +105,11 @@ pub(crate) fn record_failure(message: &str) {
 const FAILURE: &str = "failure";
 
 /// How a line is written.
-type Write = fn(&mut Formatter, &Record<'_>, &str) -> io::Result<()>;
+type WriteLine = fn(&mut Formatter, &Record<'_>, &str) -> io::Result<()>;
 
 /// Writes what the [limit](Limit) admits.
 fn limited(
-    write: Write,
+    write: WriteLine,
 ) -> impl Fn(&mut Formatter, &Record<'_>) -> io::Result<()> + Send + Sync + 'static {
     let limit = Limit::default();
     move |out, record| match limit.admit(record) {

@@ -31,7 +31,7 @@ struct Bound {
     /// The registers it has, or will have once it runs on.
     regs: Regs,
     /// The last call from a trampoline: its return address, and where that is in the
-    /// trampoline. Cleared by any other event.
+    /// trampoline. Cleared by any other event, and if the trampoline is not to be trusted.
     call: Option<(u64, u64)>,
     /// How often to look before sleeping.
     looks: u32,
@@ -159,7 +159,7 @@ impl Bound {
             orig_rax: self.regs.orig_rax,
             ..*regs
         };
-        if matches!(self.at, At::Call) && same == self.regs {
+        if matches!(self.at, At::Call) && self.call.is_some() && same == self.regs {
             self.pages
                 .long(page::RAX)
                 .store(regs.rax, Ordering::Relaxed);
@@ -386,6 +386,12 @@ impl Context for SystrapContext {
     fn was_slow_call(&self) -> bool {
         let bound = self.bound.as_ref();
         bound.is_some_and(|bound| matches!(bound.at, At::Frame(_)))
+    }
+
+    fn leave_trampoline(&mut self) {
+        if let Some(bound) = &mut self.bound {
+            bound.call = None;
+        }
     }
 
     fn release(&mut self) {

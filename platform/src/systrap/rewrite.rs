@@ -34,6 +34,11 @@ const JMP_REL32: u8 = 0xe9;
 const INT3: u8 = 0xcc;
 /// A prefix without a meaning before a near jump.
 const CS_PREFIX: u8 = 0x2e;
+/// A prefix with which some processors have a near jump end in the lowest 64 KiB. Before
+/// SYSCALL it means nothing.
+const OPERAND_SIZE: u8 = 0x66;
+/// No call has such a number: whatever it is, it is no ordinary code.
+const NUMBERS: u32 = 1024;
 /// Bytes of a near jump.
 const JUMP: u64 = 5;
 /// … with the prefix.
@@ -72,8 +77,11 @@ pub fn plan(before: &[u8; BEFORE], after: &[u8; AFTER], rip: u64, rax: u64) -> O
     // Not the end of another instruction: `mov r8d, …` has the same byte behind a prefix.
     let is_mov =
         mov == MOV_EAX && !matches!(prefix, 0x40..=0x4f | 0x66 | 0x67 | 0xf0 | 0xf2 | 0xf3);
-    let shape = if is_mov && u64::from(number) == rax {
+    let [.., before_call, _, _] = *before;
+    let shape = if is_mov && number < NUMBERS && u64::from(number) == rax {
         Shape::Number(number)
+    } else if before_call == OPERAND_SIZE {
+        return None;
     } else {
         Shape::Followed(movable(after, rip)?)
     };
@@ -246,6 +254,10 @@ mod tests {
         let plan = plan_of(&getpid, 7, 39).unwrap();
         assert_eq!((plan.start(), plan.trap()), (RIP + 0x100 - 7, None));
         assert_eq!(plan_of(&getpid, 7, 40), None);
+        assert_eq!(
+            plan_of(&[0xb8, 15, 5, 0xc3, 0, 15, 5, 0xc3], 7, 0xc3_050f),
+            None
+        );
         // mov r8d, 39 is another instruction.
         let other = [0x41, 0xb8, 39, 0, 0, 0, 0x0f, 5, 0xc3];
         assert_eq!(plan_of(&other, 8, 39), None);
@@ -253,6 +265,8 @@ mod tests {
         let wrapper = [0x0f, 5, 0x48, 0x3d, 1, 0xf0, 0xff, 0xff, 0x73, 1];
         let plan = plan_of(&wrapper, 2, 0).unwrap();
         assert_eq!(plan.start(), RIP + 0x100 - 2);
+        let prefixed = [0x66, 0x0f, 5, 0x48, 0x3d, 1, 0xf0, 0xff, 0xff, 0x73, 1];
+        assert_eq!(plan_of(&prefixed, 3, 0), None);
         // Relative to the instruction, a branch, too short.
         for next in [
             &[0x48, 0x8b, 5, 0, 0, 0, 0][..],

@@ -14,6 +14,8 @@ pub(super) struct Change {
     pub(super) ops: Vec<MapOp>,
     pub(super) pages: Vec<Pages>,
     pub(super) vmas: Vec<Vma>,
+    /// Rewritten code was brought back.
+    pub(super) restored: bool,
 }
 
 impl Change {

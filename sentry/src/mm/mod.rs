@@ -74,6 +74,8 @@ pub struct Mm {
     space: Arc<dyn AddressSpace>,
     state: RwLock<State>,
     heat: rewrite::Heat,
+    /// How often rewritten code was brought back.
+    restorations: AtomicU64,
 }
 
 /// A fault that the application has to be told about.
@@ -120,6 +122,7 @@ impl Mm {
             aio: Contexts::default(),
             state: RwLock::new(Level::Mm, state(this, id)),
             heat: rewrite::Heat::default(),
+            restorations: AtomicU64::new(0),
         })
     }
 
@@ -180,6 +183,10 @@ impl Mm {
         let mut change = Change::default();
         let mut state = self.state.write();
         let result = f(&mut state, &mut change);
+        if change.restored {
+            // Before the trampolines are gone.
+            self.restorations.fetch_add(1, Ordering::SeqCst);
+        }
         let applied = self.apply(&mut state, &mut change);
         drop(state);
         drop(change);

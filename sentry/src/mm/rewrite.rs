@@ -119,6 +119,12 @@ impl Mm {
         hit.is_some()
     }
 
+    /// Changes when code is brought back: threads that are in a call must not go back to the
+    /// trampoline then by which they made it.
+    pub(crate) fn restorations(&self) -> u64 {
+        self.restorations.load(Ordering::SeqCst)
+    }
+
     /// Code is as its files have it from now on.
     pub(crate) fn stop_rewriting(&self) -> Result<(), Errno> {
         self.change(|state, change| {
@@ -257,8 +263,14 @@ impl State {
         let page = addr & !(PAGE_SIZE - 1);
         let mut here = self.rewrites.sites.range(page..page + PAGE_SIZE);
         let known = self.rewrites.sites.contains_key(&addr);
+        // Who writes to a file sees what is written run. (Differs from Linux: whoever opens it
+        // later does not.)
+        let settled = vma.source().is_some_and(|source| {
+            let file = source.file.as_ref();
+            file.is_some_and(|file| !file.inode().attachments().has_writers())
+        });
         // A page of our own is one that was rewritten before, or that the program wrote to.
-        code && vma.source().is_some() && !known && (!own || here.next().is_some())
+        code && settled && !known && (!own || here.next().is_some())
     }
 
     /// Brings back the files' code in `start..end`, and all code whose trampolines are there.
@@ -275,13 +287,16 @@ impl State {
             .map(|(site, _)| site & !(PAGE_SIZE - 1))
             .collect();
         pages.dedup();
+        let found = !pages.is_empty();
         for page in pages {
             self.drop_pages(change, page, page + PAGE_SIZE);
             let inside = page..page + PAGE_SIZE;
             self.rewrites.sites.retain(|site, _| !inside.contains(site));
         }
+        let before = self.rewrites.pages.len();
         self.rewrites
             .pages
             .retain(|page, _| !(start..end).contains(page));
+        change.restored |= found || before != self.rewrites.pages.len();
     }
 }

@@ -21,6 +21,8 @@ pub struct OwnState {
     pub(crate) look_later: bool,
     /// The processors that it is confined to; `None`: all.
     pub(crate) affinity: Option<u64>,
+    /// Up to which change of rewritten code it was followed, [`crate::mm::Mm::restorations`].
+    pub(crate) restorations: u64,
     /// For what a traced thread stops.
     pub(crate) watch: Watch,
     /// What the processor said of the last fault; handlers find it in their frame.

@@ -101,6 +101,7 @@ impl Current {
             if !self.task().enter_application() {
                 continue;
             }
+            self.follow_code();
             let space = self.mem().space().clone();
             let event = self.stepping(|task| task.context.switch(&space, &mut task.regs));
             self.task().leave_application();
@@ -124,6 +125,15 @@ impl Current {
                 }
                 Err(error) => self.lose_platform(&error),
             }
+        }
+    }
+
+    /// Does not go back to a trampoline that may be gone.
+    fn follow_code(&mut self) {
+        let restorations = self.mem().restorations();
+        if self.own.restorations != restorations {
+            self.own.restorations = restorations;
+            self.context.leave_trampoline();
         }
     }
 

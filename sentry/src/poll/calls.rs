@@ -42,7 +42,10 @@ pub(crate) fn read_timeout(
 /// Puts the time that is left where the timeout was, as Linux does; the call's result
 /// stands whether or not that memory can be written.
 pub(crate) fn write_left(task: &Current, at: UserPtr<Timespec>, deadline: Option<Deadline>) {
-    if let (Some(at), Some(deadline)) = (at.non_null(), deadline) {
+    let (Some(at), Some(deadline)) = (at.non_null(), deadline) else {
+        return;
+    };
+    if task.settings().tells_time_left() {
         let left = deadline.left().unwrap_or_default();
         let _ = task.mem().write(at, &crate::time::timespec(left));
     }

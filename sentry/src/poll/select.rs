@@ -132,7 +132,9 @@ impl Run<Current> for call::Select {
             [self.readfds, self.writefds, self.exceptfds],
             deadline,
         );
-        if let (Some(at), Some(deadline)) = (self.timeout.non_null(), deadline) {
+        if let (Some(at), Some(deadline)) = (self.timeout.non_null(), deadline)
+            && task.settings().tells_time_left()
+        {
             let Timespec { sec, nsec } = crate::time::timespec(deadline.left().unwrap_or_default());
             // The result stands whether or not the time left can be told.
             let _ = task.mem().write(

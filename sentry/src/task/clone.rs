@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use platform::Regs;
 use syscalls::abi::sched::CloneFlags;
-use syscalls::errno::{EAGAIN, EINVAL, ENOMEM, EPERM};
+use syscalls::errno::{EAGAIN, EINVAL, ENODEV, ENOMEM, EPERM};
 use syscalls::{Errno, Restart, Stop, UserPtr};
 
 use super::run::{self, Start};
@@ -13,6 +13,7 @@ use super::{
     Capabilities, Current, NewGroup, NewTask, Numbers, Pid, PidNamespace, Resource, Task,
     ThreadGroup, pidfd,
 };
+use crate::cgroup::Group;
 use crate::fd::CloseOnExec;
 use crate::mm::Mm;
 use crate::ptrace::{Event, clone_event};
@@ -21,7 +22,7 @@ use crate::time::cpu_limit;
 use crate::wait::{Ready, WaitQueue};
 
 /// What clone(2), clone3(2), fork(2) and vfork(2) ask for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct CloneRequest {
     pub(crate) flags: CloneFlags,
     pub(crate) exit_signal: Option<Signal>,
@@ -33,6 +34,8 @@ pub(crate) struct CloneRequest {
     pub(crate) pidfd: Option<UserPtr<i32>>,
     /// The numbers that the child shall have, from its own name space outward, clone3(2).
     pub(crate) tids: Vec<Pid>,
+    /// CLONE_INTO_CGROUP: where the child shall be.
+    pub(crate) cgroup: Option<Arc<Group>>,
 }
 
 /// Name spaces that there is only one of.
@@ -88,7 +91,8 @@ impl CloneRequest {
             // Threads of a process live in one name space.
             (CloneFlags::THREAD | CloneFlags::NEWPID, true),
             (CloneFlags::THREAD, !task.has_children_beside_it()),
-            (CloneFlags::INTO_CGROUP, true),
+            (CloneFlags::INTO_CGROUP, self.cgroup.is_none()),
+            (CloneFlags::INTO_CGROUP | CloneFlags::THREAD, true),
         ];
         if contradictions
             .iter()
@@ -356,8 +360,12 @@ impl Current {
         if task.pid_namespace().is_closed() {
             return Err(ENOMEM.into());
         }
-        let cgroup = self.kernel.cgroup_of(&self.group);
-        self.kernel.admit_task(&tree, &cgroup)?;
+        let own = self.kernel.cgroup_of(&self.group);
+        let cgroup = request.cgroup.as_ref().unwrap_or(&own);
+        if !cgroup.is_alive() {
+            return Err(ENODEV.into());
+        }
+        self.kernel.admit_task(&tree, cgroup)?;
         if request.has(CloneFlags::THREAD) {
             let mut state = self.group.state();
             // Decided since the look above: the new thread would not hear of it.
@@ -377,7 +385,8 @@ impl Current {
             // They may have changed since they were copied.
             task.group.set_pgid(self.group.pgid());
             task.group.session.set(self.group.session.get());
-            task.group.set_cgroup(self.group.cgroup());
+            let inside = (!cgroup.is_root()).then(|| cgroup.clone());
+            task.group.set_cgroup(inside);
             tree.insert_process(&task.group, parent);
             task.group.set_leader(task);
             task.seccomp.inherit(&self.seccomp);

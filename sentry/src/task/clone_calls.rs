@@ -1,14 +1,18 @@
 //! clone(2) in its several shapes, and unshare(2).
 
+use std::sync::Arc;
+
 use syscalls::abi::sched::{CloneArgs, CloneFlags};
-use syscalls::errno::{E2BIG, EINVAL};
-use syscalls::{Errno, Run, SysResult, UserAddr, UserPtr, call};
+use syscalls::errno::{E2BIG, EBADF, EINVAL};
+use syscalls::{Errno, Fd, Run, SysResult, UserAddr, UserPtr, call};
 use zerocopy::IntoBytes;
 
 use super::calls::number;
 use super::clone::{CloneRequest, check_namespaces};
 use super::{Current, PidNamespace};
+use crate::cgroup::Group;
 use crate::signal::Signal;
+use crate::vfs::{Access, permit};
 
 impl Run<Current> for call::Fork {
     fn run(self, task: &mut Current) -> SysResult {
@@ -48,6 +52,7 @@ impl Run<Current> for call::Clone {
             child_tid: Some(self.child_tid),
             pidfd: Some(self.parent_tid).filter(|_| flags.contains(CloneFlags::PIDFD)),
             tids: Vec::new(),
+            cgroup: None,
         };
         number(task.clone_task(&request)?)
     }
@@ -113,7 +118,20 @@ impl Current {
             child_tid: Some(UserPtr::new(UserAddr::new(args.child_tid))),
             pidfd: pointer(args.pidfd, CloneFlags::PIDFD),
             tids: self.wanted_tids(args)?,
+            cgroup: match flags.contains(CloneFlags::INTO_CGROUP) {
+                true => Some(self.wanted_cgroup(args)?),
+                false => None,
+            },
         })
+    }
+
+    /// `cgroup`: a descriptor of a group's directory, whose members the caller may add to.
+    fn wanted_cgroup(&self, args: &CloneArgs) -> Result<Arc<Group>, Errno> {
+        let fd = i32::try_from(args.cgroup).map_err(|_| EINVAL)?;
+        let file = self.fds.get().get_any(Fd(fd))?;
+        let group = crate::fs::cgroup::group_of(file.inode()).ok_or(EBADF)?;
+        permit(&self.creds.get(), file.inode(), Access::WRITE)?;
+        Ok(group)
     }
 
     /// `set_tid`: numbers from the child's own name space outward.

@@ -80,7 +80,7 @@ pub(crate) fn group_of(file: &File) -> Result<Arc<ThreadGroup>, Errno> {
 
 /// The same, and the process whose directory in /proc the file is.
 fn signalled(file: &File) -> Result<Arc<ThreadGroup>, Errno> {
-    group_of(file).or_else(|error| process_of(file.inode()).ok_or(error))
+    group_of(file).or_else(|_| process_of(file.inode()))
 }
 
 impl FileOps for PidFd {

@@ -7,6 +7,8 @@ pub struct Settings {
     pub nice: i32,
     /// SCHED_*, sched(7).
     pub policy: i32,
+    /// Run time, deadline and period with SCHED_DEADLINE, nanoseconds.
+    pub deadline: [u64; 3],
     /// 1..=99 with SCHED_FIFO and SCHED_RR, else 0.
     pub priority: i32,
     /// SCHED_RESET_ON_FORK.
@@ -38,7 +40,16 @@ pub struct MemoryPolicy {
 /// Nanoseconds.
 const TIMER_SLACK: u64 = 50_000;
 
+/// personality(2): select(2) and its like leave timeouts as they are.
+const STICKY_TIMEOUTS: u32 = 0x0400_0000;
+
 impl Settings {
+    /// The time that is left is told where the timeout was.
+    #[must_use]
+    pub fn tells_time_left(&self) -> bool {
+        self.personality & STICKY_TIMEOUTS == 0
+    }
+
     /// 0 means the default again.
     pub fn set_timer_slack(&mut self, ns: u64) {
         self.timer_slack = match ns {
@@ -54,6 +65,7 @@ impl Settings {
             nice: 0,
             policy: 0,
             priority: 0,
+            deadline: [0; 3],
             reset_on_fork: false,
             affinity: all_cpus(cpus),
             timer_slack: TIMER_SLACK,

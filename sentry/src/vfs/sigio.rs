@@ -25,6 +25,19 @@ impl Wake for Teller {
     }
 }
 
+/// Who only reads does not hear of room, and who only writes not of data: both ends of a
+/// pipe are told of at one place.
+fn interest(mode: OpenMode) -> Ready {
+    let mut interest = Ready::all();
+    if !mode.writes() {
+        interest -= Ready::WRITABLE | Ready::WRBAND;
+    }
+    if !mode.reads() {
+        interest -= Ready::READABLE | Ready::RDBAND | Ready::PRI;
+    }
+    interest
+}
+
 /// `task` may have changed O_ASYNC of `file` through the descriptor `fd`.
 pub(crate) fn update(task: &Task, file: &Arc<File>, fd: Fd) {
     let wanted = file.mode().contains(OpenMode::ASYNC);
@@ -35,7 +48,7 @@ pub(crate) fn update(task: &Task, file: &Arc<File>, fd: Fd) {
             file: Arc::downgrade(file),
             fd,
         };
-        queue.register(Arc::new(teller), Ready::all())
+        queue.register(Arc::new(teller), interest(file.mode()))
     });
     let old = file.set_async(registration);
     drop(old);

@@ -96,3 +96,29 @@ TEST(slack) {
   SHOW(set("/proc/self/timerslack_ns", "-1"));
   SHOW(set("/proc/self/timerslack_ns", "x"));
 }
+
+TEST(deadlines) {
+  struct {
+    unsigned size, policy;
+    uint64_t flags;
+    int nice;
+    unsigned priority;
+    uint64_t runtime, deadline, period;
+  } attr = {48, 6, 0, 0, 0, 1000, 30000, 50000}; // too short a time
+  SHOW(RAW(sched_setattr, 0, &attr, 0));
+  attr.runtime = 40000;
+  SHOW(RAW(sched_setattr, 0, &attr, 0));
+  attr.runtime = 20000, attr.period = 20000;
+  SHOW(RAW(sched_setattr, 0, &attr, 0));
+  SHOW(sched_setscheduler(0, 6, &(struct sched_param){0}));
+}
+
+TEST(sticky_timeouts) {
+  struct timeval time = {0, 10};
+  select(0, 0, 0, 0, &time);
+  say("%ld left", (long)time.tv_usec);
+  SHOW(RAW(personality, 0x4000000));
+  time.tv_usec = 10;
+  select(0, 0, 0, 0, &time);
+  say("%ld left", (long)time.tv_usec);
+}

@@ -7,6 +7,7 @@ use syscalls::Errno;
 use syscalls::errno::{EINVAL, ENOENT, EPERM};
 
 use super::{Control, core, cpu, memory, pids};
+use crate::cgroup::Group;
 use crate::fs::synth::{Behaviour, Entry, Listed, Listing, Node, Synthetic, TableDir, open_dir};
 use crate::task::Current;
 use crate::vfs::{
@@ -42,6 +43,11 @@ impl GroupDir {
         let ino = Self::ino(control.group.id());
         let dir = GroupDir { control };
         Synthetic::new(super_block, ino, FileKind::Directory, owner, dir)
+    }
+
+    pub(super) fn group_of(inode: &InodeRef) -> Option<Arc<Group>> {
+        let dir = inode.as_any().downcast_ref::<Synthetic<GroupDir>>()?;
+        Some(dir.behaviour.control.group.clone())
     }
 
     fn ino(id: u64) -> u64 {

@@ -49,6 +49,11 @@ pub fn new(kernel: &Arc<Kernel>, group: &Arc<Group>, source: &str) -> InodeRef {
     GroupDir::inode(control, &super_block)
 }
 
+/// The group whose directory this is.
+pub(crate) fn group_of(inode: &InodeRef) -> Option<Arc<Group>> {
+    GroupDir::group_of(inode)
+}
+
 /// A group that files are about.
 #[derive(Clone)]
 struct Control {

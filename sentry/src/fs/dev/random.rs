@@ -1,15 +1,27 @@
 //! random(4): the host's generator behind both names.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use platform::host;
-use syscalls::Errno;
-use syscalls::errno::EINVAL;
+use syscalls::errno::{EINVAL, EPERM};
+use syscalls::{Errno, SysResult, UserAddr};
 
+use crate::task::{Capabilities, Current};
 use crate::vfs::{File, FileOps, SeekFrom, Sink, Source};
 
 /// /dev/random and /dev/urandom.
 pub(super) struct Random;
+
+/// Requests of random(4). Those that would change the pool change nothing.
+const RNDGETENTCNT: u32 = 0x8004_5200;
+const RNDADDTOENTCNT: u32 = 0x4004_5201;
+const RNDADDENTROPY: u32 = 0x4008_5203;
+const RNDZAPENTCNT: u32 = 0x5204;
+const RNDCLEARPOOL: u32 = 0x5206;
+const RNDRESEEDCRNG: u32 = 0x5207;
+/// What the pool holds, bits: it is always full.
+const ENTROPY: i32 = 256;
 
 /// Asked of the host at a time, bytes.
 const CHUNK: usize = 4096;
@@ -53,6 +65,22 @@ impl FileOps for Random {
 
     fn seek(&self, _: &File, _: SeekFrom) -> Result<u64, Errno> {
         Ok(0)
+    }
+
+    fn ioctl(&self, task: &mut Current, _: &Arc<File>, command: u32, arg: u64) -> SysResult {
+        match command {
+            RNDGETENTCNT => {
+                task.mem().write(UserAddr::new(arg).cast(), &ENTROPY)?;
+                Ok(0)
+            }
+            RNDADDTOENTCNT | RNDADDENTROPY | RNDZAPENTCNT | RNDCLEARPOOL | RNDRESEEDCRNG => {
+                if !task.creds.get().has(Capabilities::SYS_ADMIN) {
+                    return Err(EPERM.into());
+                }
+                Ok(0)
+            }
+            _ => Err(EINVAL.into()),
+        }
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -17,6 +17,15 @@ const SHMMAX: u64 = u64::MAX - (1 << 24);
 /// Segments of a name space, kernel.shmmni.
 const SHMMNI: i64 = 4096;
 
+/// The largest segment now.
+fn largest(task: &Current) -> u64 {
+    let text = task.kernel.sysctls.text("kernel.shmmax", "");
+    let number = std::str::from_utf8(&text).ok();
+    number
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(SHMMAX)
+}
+
 fn most(task: &Current) -> i64 {
     task.kernel.sysctls.number("kernel.shmmni", SHMMNI)
 }
@@ -25,7 +34,7 @@ impl Run<Current> for call::Shmget {
     fn run(self, task: &mut Current) -> SysResult {
         let (creds, size) = (task.creds.get(), self.size as u64);
         let make = || {
-            if size == 0 || size > SHMMAX {
+            if size == 0 || size > largest(task) {
                 return Err(EINVAL);
             }
             // As a Linux whose pool of huge pages is empty.
@@ -61,7 +70,7 @@ impl Run<Current> for call::Shmctl {
         match self.cmd {
             IPC_INFO => {
                 let info = Shminfo {
-                    shmmax: SHMMAX,
+                    shmmax: largest(task),
                     shmmin: 1,
                     shmmni: u64::try_from(most(task)).unwrap_or(0),
                     shmseg: u64::try_from(most(task)).unwrap_or(0),

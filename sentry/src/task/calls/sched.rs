@@ -57,12 +57,11 @@ fn set_policy(task: &Current, of: &Task, policy: i32, priority: i32) -> Result<(
     if !(low..=high).contains(&priority) {
         return Err(EINVAL);
     }
-    // Nobody here can promise deadlines.
-    if policy == SCHED_DEADLINE {
-        return Err(EPERM);
-    }
     may_schedule(task, of)?;
     let old = of.settings();
+    if policy == SCHED_DEADLINE && !task.creds.get().has(Capabilities::SYS_NICE) {
+        return Err(EPERM);
+    }
     if !task.creds.get().has(Capabilities::SYS_NICE) {
         let limit = of.group.limits.soft(Resource::Rtprio);
         let raised = priority > old.priority || policy != old.policy;
@@ -92,7 +91,8 @@ fn shown_policy(settings: &Settings) -> i32 {
 
 impl Run<Current> for call::SchedSetscheduler {
     fn run(self, task: &mut Current) -> SysResult {
-        if self.policy < 0 {
+        // A deadline takes more than a priority.
+        if self.policy < 0 || self.policy & !SCHED_RESET_ON_FORK == SCHED_DEADLINE {
             return Err(EINVAL.into());
         }
         let param = task.mem().read(self.param)?;
@@ -172,8 +172,8 @@ impl Run<Current> for call::SchedSetattr {
         if attr.flags & !(RESET_ON_FORK | KEEP_POLICY | KEEP_PARAMS) != 0 {
             return Err(EINVAL.into());
         }
-        let times = [attr.runtime, attr.deadline];
-        if attr.policy.cast_signed() == SCHED_DEADLINE && times.contains(&0) {
+        let by_deadline = attr.policy.cast_signed() == SCHED_DEADLINE;
+        if by_deadline && !deadline_fits(&attr) {
             return Err(EINVAL.into());
         }
         let of = find(task, self.pid)?;
@@ -198,10 +198,23 @@ impl Run<Current> for call::SchedSetattr {
         }
         set_policy(task, &of, policy, priority)?;
         if !keep {
-            of.change_settings(|settings| settings.nice = attr.nice.clamp(-20, 19));
+            of.change_settings(|settings| {
+                settings.nice = attr.nice.clamp(-20, 19);
+                settings.deadline = [attr.runtime, attr.deadline, attr.period];
+            });
         }
         Ok(0)
     }
+}
+
+/// The times of SCHED_DEADLINE, nanoseconds, as sched(7) has them. They are kept and told:
+/// nobody here can promise them.
+fn deadline_fits(attr: &SchedAttr) -> bool {
+    const LEAST: u64 = 1024;
+    let ordered =
+        attr.runtime <= attr.deadline && (attr.period == 0 || attr.deadline <= attr.period);
+    let small = attr.deadline.max(attr.period) < 1 << 63;
+    attr.runtime >= LEAST && ordered && small
 }
 
 /// The structure, of whatever version; `E2BIG` with its size written for one too large.
@@ -237,6 +250,10 @@ impl Run<Current> for call::SchedGetattr {
         }
         let settings = find(task, self.pid)?.settings();
         let len = size.min(size_of::<SchedAttr>());
+        let [runtime, deadline, period] = match settings.policy {
+            SCHED_DEADLINE => settings.deadline,
+            _ => [0; 3],
+        };
         let attr = SchedAttr {
             size: u32::try_from(len).map_err(|_| EINVAL)?,
             policy: settings.policy.cast_unsigned(),
@@ -247,6 +264,9 @@ impl Run<Current> for call::SchedGetattr {
                 settings.nice
             },
             priority: settings.priority.cast_unsigned(),
+            runtime,
+            deadline,
+            period,
             util_max: 1024,
             ..SchedAttr::default()
         };

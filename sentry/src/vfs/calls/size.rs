@@ -11,7 +11,7 @@ use crate::vfs::locks::LockKind;
 use crate::vfs::locks::lease::{self, Breaking};
 use crate::vfs::notify::{self, Event};
 use crate::vfs::walk::Walking;
-use crate::vfs::{Access, FileKind, OpenMode, permit, seals, set_id};
+use crate::vfs::{Access, FileKind, OpenMode, WriteAccess, permit, seals, set_id};
 
 /// A size argument; `EINVAL` for a negative one.
 fn size(length: i64) -> Result<u64, Errno> {
@@ -35,6 +35,7 @@ impl Run<Current> for call::Truncate {
         if at.inode().kind() == FileKind::Regular {
             check_limit(task, size, at.inode().attr()?.size)?;
             if permit(&task.creds.get(), at.inode(), Access::WRITE).is_ok() {
+                let _access = WriteAccess::take(at.inode())?;
                 lease::break_for(task, at.inode(), LockKind::Write, Breaking::Waits)?;
             }
         }

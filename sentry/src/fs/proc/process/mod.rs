@@ -25,7 +25,7 @@ mod tasks;
 use std::sync::{Arc, Weak};
 
 use syscalls::Errno;
-use syscalls::errno::{EACCES, EINVAL, ENOENT, ESRCH};
+use syscalls::errno::{EACCES, EBADF, EINVAL, ENOENT, ESRCH};
 
 use super::system::System;
 use crate::fs::synth::{Context, Opener, Synthetic, TableDir};
@@ -224,15 +224,18 @@ impl Process {
     }
 }
 
-/// The process whose directory in /proc this is, while it exists.
-pub(crate) fn process_of(inode: &InodeRef) -> Option<Arc<ThreadGroup>> {
+/// The process whose directory in /proc this is; `EBADF` if it is none, `ESRCH` once the
+/// process is gone.
+pub(crate) fn process_of(inode: &InodeRef) -> Result<Arc<ThreadGroup>, Errno> {
     let dir = inode
         .as_any()
-        .downcast_ref::<Synthetic<TableDir<Process>>>()?;
+        .downcast_ref::<Synthetic<TableDir<Process>>>()
+        .ok_or(EBADF)?;
     let process = dir.behaviour.context();
-    let is_root = process.is_whole() && inode.ino() == process.ino();
-    let task = process.task().ok().filter(|_| is_root)?;
-    Some(task.group.clone())
+    if !process.is_whole() || inode.ino() != process.ino() {
+        return Err(EBADF);
+    }
+    Ok(process.task()?.group.clone())
 }
 
 impl Context for Process {

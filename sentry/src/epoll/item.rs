@@ -156,6 +156,10 @@ impl Item {
 }
 
 impl Wake for Item {
+    fn wakes_somebody(&self) -> bool {
+        self.list.upgrade().is_some_and(|list| list.has_waiters())
+    }
+
     fn wake(&self, ready: Ready) {
         if self.want().mask().intersects(ready)
             && let (Some(list), Some(this)) = (self.list.upgrade(), self.this.upgrade())

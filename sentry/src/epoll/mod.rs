@@ -49,6 +49,10 @@ impl ReadyList {
         self.queue.notify(Ready::READABLE);
     }
 
+    fn has_waiters(&self) -> bool {
+        self.queue.has_waiters()
+    }
+
     fn pop(&self) -> Option<Arc<Item>> {
         let item = self.items.lock().pop_front()?;
         item.unlist();

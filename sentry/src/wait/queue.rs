@@ -10,6 +10,12 @@ use crate::sync::{Level, Mutex};
 pub trait Wake: Send + Sync {
     /// Told outside all locks of the queue. May be called spuriously and from any thread.
     fn wake(&self, ready: Ready);
+
+    /// False if nobody would go on because of it: then the next exclusive waiter is told
+    /// too. Asked under the lock of the queue, of those that stand in it.
+    fn wakes_somebody(&self) -> bool {
+        true
+    }
 }
 
 struct Entry {
@@ -88,8 +94,12 @@ impl WaitQueue {
         let wakers: Vec<_> = {
             let entries = self.0.entries.lock();
             let hit = entries.iter().filter(|e| e.mask.intersects(ready));
-            let chosen =
-                hit.filter(|e| !e.exclusive || !std::mem::replace(&mut told_exclusive, true));
+            // Of the exclusive ones, all up to the first that wakes somebody.
+            let chosen = hit.filter(|e| {
+                let passed_over = e.exclusive && told_exclusive;
+                told_exclusive |= e.exclusive && e.waker.wakes_somebody();
+                !passed_over
+            });
             chosen.map(|e| e.waker.clone()).collect()
         };
         for waker in wakers {

@@ -17,6 +17,7 @@ mod dentry;
 mod device;
 mod file;
 pub mod fs_types;
+mod handle;
 mod inode;
 pub mod io;
 mod listing;

@@ -156,8 +156,7 @@ impl Current {
             (location, Made::No)
         };
         if open.has(OpenFlags::PATH) {
-            let mode = open.open_mode();
-            return Ok(File::new(location, Box::new(PathOnly), mode));
+            return self.open_found(location, open);
         }
         self.open_location(&creds, location, open, made)
     }
@@ -165,6 +164,15 @@ impl Current {
     /// Opens what is at `location`, by the kernel's own wish; the path was dealt with.
     pub fn open_here(&self, location: Location, open: &Opening) -> Result<Arc<File>, Stop> {
         self.open_location(&self.creds.get(), location, open, Made::No)
+    }
+
+    /// Opens what was found by other means than a path, O_PATH too.
+    pub(super) fn open_found(&self, location: Location, open: &Opening) -> Result<Arc<File>, Stop> {
+        if open.has(OpenFlags::PATH) {
+            let mode = open.open_mode();
+            return Ok(File::new(location, Box::new(PathOnly), mode));
+        }
+        self.open_here(location, open)
     }
 
     /// Opens a program to run it: `EACCES` unless it is a regular file that may be

@@ -3,10 +3,10 @@
 use crate::abi::aio::{IoEvent, Iocb};
 use crate::abi::fs::{
     self, AccessFlags, AccessMode, CloseRangeFlags, DupFlags, EpollEvent, EpollFlags, EventfdFlags,
-    FallocateMode, InotifyFlags, IoVec, LinkFlags, LockOperation, MemfdFlags, MountFlags,
-    OpenFlags, OpenHow, PathFlags, PipeFlags, PollFd, RandomFlags, RenameFlags, RwFlags, SigsetArg,
-    SpliceFlags, StatFlags, StatxMask, SyncRangeFlags, UmountFlags, UnlinkFlags, WatchMask,
-    XattrFlags,
+    FallocateMode, HandleFlags, InotifyFlags, IoVec, LinkFlags, LockOperation, MemfdFlags,
+    MountFlags, OpenFlags, OpenHow, PathFlags, PipeFlags, PollFd, RandomFlags, RenameFlags,
+    RwFlags, SigsetArg, SpliceFlags, StatFlags, StatxMask, SyncRangeFlags, UmountFlags,
+    UnlinkFlags, WatchMask, XattrFlags,
 };
 use crate::abi::futex::{FutexWaiter, RobustListHead};
 use crate::abi::ipc::{MqAttr, MsqidDs, SemBuf, ShmidDs};
@@ -301,6 +301,8 @@ table! {
     served: RtTgsigqueueinfo = 297 "rt_tgsigqueueinfo" { tgid: i32, tid: i32, sig: i32 [signal], info: UserPtr<Siginfo> };
     served: Recvmmsg = 299 "recvmmsg" { sockfd: Fd, msgvec: UserPtr<MMsgHdr>, vlen: u32, flags: MessageFlags, timeout: UserPtr<Timespec> [value] };
     served: Prlimit64 = 302 "prlimit64" { pid: i32, resource: u32 [named(sched::RESOURCES)], new_limit: UserPtr<Rlimit> [value], old_limit: UserPtr<Rlimit> [filled] };
+    served: NameToHandleAt = 303 "name_to_handle_at" { dirfd: Fd, pathname: UserCStr, handle: UserPtr<fs::FileHandle>, mount_id: UserPtr<i32> [filled_number], flags: HandleFlags };
+    served: OpenByHandleAt = 304 "open_by_handle_at" { mount_fd: Fd, handle: UserPtr<fs::FileHandle>, flags: OpenFlags };
     served: ClockAdjtime = 305 "clock_adjtime" { clk_id: i32, buf: UserPtr<Timex> };
     served: Syncfs = 306 "syncfs" { fd: Fd };
     served: Sendmmsg = 307 "sendmmsg" { sockfd: Fd, msgvec: UserPtr<MMsgHdr>, vlen: u32, flags: MessageFlags };
@@ -371,7 +373,6 @@ table! {
     refused: 176 "delete_module" => EPERM;
     refused: 246 "kexec_load" => EPERM;
     refused: 298 "perf_event_open" => EPERM;
-    refused: 304 "open_by_handle_at" => EPERM;
     refused: 313 "finit_module" => EPERM;
     refused: 320 "kexec_file_load" => EPERM;
     refused: 321 "bpf" => EPERM;
@@ -409,8 +410,6 @@ table! {
     refused: 459 "lsm_get_self_attr" => ENOSYS;
     refused: 460 "lsm_set_self_attr" => ENOSYS;
     refused: 461 "lsm_list_modules" => ENOSYS;
-    // File handles: none of the file systems can name its files for later.
-    refused: 303 "name_to_handle_at" => EOPNOTSUPP;
     // Protection keys and shadow stacks, on a processor without them.
     refused: 330 "pkey_alloc" => ENOSPC;
     refused: 331 "pkey_free" => EINVAL;

@@ -4,13 +4,13 @@ use syscalls::abi::ipc::{
     IPC_INFO, IPC_RMID, IPC_SET, IPC_STAT, SHM_HUGETLB, SHM_INFO, SHM_LOCK, SHM_STAT, SHM_STAT_ANY,
     SHM_UNLOCK, ShmInfo, ShmidDs, Shminfo,
 };
-use syscalls::errno::{EINVAL, ENOMEM};
+use syscalls::errno::{EINVAL, ENOMEM, EPERM};
 use syscalls::{PAGE_SIZE, Run, SysResult, call};
 
 use super::Segment;
 use crate::ipc::perm::Perm;
 use crate::ipc::table::Found;
-use crate::task::Current;
+use crate::task::{Capabilities, Current};
 
 /// The largest segment, bytes: kernel.shmmax.
 const SHMMAX: u64 = u64::MAX - (1 << 24);
@@ -37,8 +37,12 @@ impl Run<Current> for call::Shmget {
             if size == 0 || size > largest(task) {
                 return Err(EINVAL);
             }
+            let huge = self.shmflg & SHM_HUGETLB != 0;
+            if huge && !creds.has(Capabilities::IPC_LOCK) {
+                return Err(EPERM);
+            }
             // As a Linux whose pool of huge pages is empty.
-            if self.shmflg & SHM_HUGETLB != 0 || size > task.kernel.memory.limit() {
+            if huge || size > task.kernel.memory.limit() {
                 return Err(ENOMEM);
             }
             let perm = Perm::new(&creds, self.shmflg);

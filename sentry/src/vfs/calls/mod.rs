@@ -4,6 +4,7 @@ mod access;
 mod copy;
 mod cwd;
 mod dirents;
+mod handle;
 mod memfd;
 mod mount;
 mod names;

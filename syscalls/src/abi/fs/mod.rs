@@ -44,6 +44,12 @@ layout! {
         pub pad1: u32,
     }
 
+    /// What stands before the bytes of a handle, name_to_handle_at(2).
+    pub struct FileHandle {
+        pub bytes: u32,
+        pub kind: i32,
+    }
+
     /// Bytes of a file to ask about, cachestat(2).
     pub struct CachestatRange {
         pub off: u64,

@@ -69,6 +69,14 @@ flags! {
         EMPTY_PATH = 0x1000;
     }
 
+    /// name_to_handle_at(2).
+    pub struct HandleFlags: u32, "AT_", refused {
+        MNT_ID_UNIQUE = 1;
+        HANDLE_FID = 0x200;
+        SYMLINK_FOLLOW = 0x400;
+        EMPTY_PATH = 0x1000;
+    }
+
     /// The flags of newfstatat(2) and statx(2).
     pub struct StatFlags: u32, "AT_", refused {
         STATX_FORCE_SYNC = 0x2000;

@@ -19,23 +19,32 @@ use crate::workspace;
 /// A program, and what it says where it gets nothing.
 struct Attack {
     name: &'static str,
+    rights: Rights,
     says: &'static [&'static str],
 }
 
-const ATTACKS: &[Attack] = &[Attack {
-    name: "stub",
-    says: &[
-        "scout exits 0",
-        "stub: found",
-        "scout: made, victim intact, bystander goes on, breaches 0",
-        "jumps: made, victim intact, bystander goes on, breaches 0",
-        "rewriting: made, victim intact, bystander goes on, breaches 0",
-        "token: made, victim intact, bystander goes on, breaches 0",
-        "stale mappings: made, victim intact, bystander goes on, breaches 0",
-        "victim exits 0",
-        "bystander exits 0",
-    ],
-}];
+const ATTACKS: &[Attack] = &[
+    Attack {
+        name: "calls",
+        rights: Rights::Administrator,
+        says: &["many calls, unsound 0"],
+    },
+    Attack {
+        name: "stub",
+        rights: Rights::Usual,
+        says: &[
+            "scout exits 0",
+            "stub: found",
+            "scout: made, victim intact, bystander goes on, breaches 0",
+            "jumps: made, victim intact, bystander goes on, breaches 0",
+            "rewriting: made, victim intact, bystander goes on, breaches 0",
+            "token: made, victim intact, bystander goes on, breaches 0",
+            "stale mappings: made, victim intact, bystander goes on, breaches 0",
+            "victim exits 0",
+            "bystander exits 0",
+        ],
+    },
+];
 
 /// More lines in the log than this are a way to fill the host's disk.
 const LOG_LINES: usize = 200;
@@ -75,7 +84,7 @@ fn check(attack: &Attack, program: PathBuf, platform: &str) -> Result<(), String
             env: Vec::new(),
             cwd: "/".to_owned(),
             user: 0,
-            rights: Rights::Usual,
+            rights: attack.rights,
         },
         stdin: Vec::new(),
         exits: 0,

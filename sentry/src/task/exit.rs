@@ -344,7 +344,9 @@ fn tell_parent(kernel: &Arc<Kernel>, tree: &Tree, group: &Arc<ThreadGroup>) -> R
     let (parent, zombie) = (parent.group.clone(), process.zombie);
     let signal = group.exit_signal();
     let action = parent.handlers.get().get(Signal::CHLD);
-    let unwanted = signal == Some(Signal::CHLD)
+    // The init of a name space that ends waits for all that live there, whatever they tell.
+    let outlives = parent.numbers.is_nested_init() && parent.pid_namespace().is_closed();
+    let ignored = signal == Some(Signal::CHLD)
         && (action.handler == Handler::Ignore || action.flags.contains(SigactionFlags::NOCLDWAIT));
     let silent = signal == Some(Signal::CHLD) && action.handler == Handler::Ignore;
     if let (Some(signal), Some(zombie), false) = (signal, zombie, silent) {
@@ -357,5 +359,9 @@ fn tell_parent(kernel: &Arc<Kernel>, tree: &Tree, group: &Arc<ThreadGroup>) -> R
         let _ = kernel.signal_process_within(tree, &parent, &info);
     }
     parent.notify_child_event();
-    if unwanted { Reaped::Yes } else { Reaped::No }
+    if ignored || outlives {
+        Reaped::Yes
+    } else {
+        Reaped::No
+    }
 }

@@ -237,6 +237,20 @@ TEST(end_of_init) {
   SHOW(read(alive[0], &byte, 1));
 }
 
+// Children whose end sends another signal than SIGCHLD, or none.
+TEST(children_of_init_that_do_not_tell) {
+  INIT("init")
+    for (int signal = 0; signal < 3; signal++)
+      if (!RAW(clone, signal ? SIGUSR1 + signal : 0, 0, 0, 0, 0)) for (;;) pause();
+  // What such a child leaves to init is another such.
+  INIT("init") {
+    if (!RAW(clone, 0, 0, 0, 0, 0)) {
+      if (!RAW(clone, 0, 0, 0, 0, 0)) for (;;) pause();
+      for (;;) pause();
+    }
+  }
+}
+
 TEST(init_leaves_a_zombie) {
   INIT("init") {
     if (!fork()) _exit(1);

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use syscalls::abi::fs::OpenFlags;
 use syscalls::abi::tty::LocalModes;
-use syscalls::errno::{EINVAL, EIO, ENODEV, ENXIO, EPERM};
+use syscalls::errno::{EBUSY, EINVAL, EIO, ENODEV, ENXIO, EPERM};
 use syscalls::{Errno, Stop, SysResult};
 
 use super::{Pty, Slave};
 use crate::fd::CloseOnExec;
 use crate::fs::devpts::DEVPTS;
-use crate::task::{Current, Terminal, TtyAccess};
+use crate::task::{Capabilities, Current, Terminal, TtyAccess};
 use crate::vfs::open::Opening;
 use crate::vfs::{File, FileOps, Location, OpenMode};
 
@@ -27,6 +27,13 @@ impl Pty {
     fn check_access(&self, task: &Current, access: TtyAccess) -> Result<(), Stop> {
         self.as_terminal()
             .map_or(Ok(()), |this| task.tty_access(&this, access))
+    }
+
+    /// Whose controlling terminal it is loses it.
+    pub(super) fn leave_session(&self) {
+        if let Some(session) = self.session() {
+            session.set_terminal(None, 0);
+        }
     }
 
     /// TIOCSCTTY: makes it the controlling terminal of the caller's session.
@@ -70,6 +77,14 @@ pub(super) fn check_write(pty: &Pty, task: &Current) -> Result<(), Stop> {
     }
 }
 
+/// `EBUSY` for who may not share a terminal that is exclusive.
+fn open_end(task: &Current, pty: &Arc<Pty>) -> Result<Slave, Errno> {
+    if pty.state.lock().exclusive && !task.creds.get().has(Capabilities::SYS_ADMIN) {
+        return Err(EBUSY);
+    }
+    Slave::new(pty.clone())
+}
+
 /// Opens the slave `pty`; a session leader without a controlling terminal gets it as such
 /// unless `noctty`.
 pub(crate) fn open_slave(
@@ -77,7 +92,7 @@ pub(crate) fn open_slave(
     pty: Arc<Pty>,
     noctty: bool,
 ) -> Result<Box<dyn FileOps>, Errno> {
-    let slave = Slave::new(pty.clone())?;
+    let slave = open_end(task, &pty)?;
     let group = &task.group;
     if !noctty && group.session.get().sid == group.pid {
         // Somebody else's terminal stays that: it is opened all the same.
@@ -117,5 +132,5 @@ pub(crate) fn open_current(task: &Current, _: OpenMode) -> Result<Box<dyn FileOp
         .as_any()
         .downcast_ref::<Pty>()
         .and_then(|pty| pty.this.upgrade());
-    Ok(Box::new(Slave::new(pty.ok_or(ENXIO)?)?))
+    Ok(Box::new(open_end(task, &pty.ok_or(ENXIO)?)?))
 }

@@ -84,6 +84,7 @@ impl Drop for Slave {
             state.slaves == 0
         };
         if last {
+            self.0.state.lock().exclusive = false;
             self.0.master_queue.notify(Ready::all());
         }
     }
@@ -113,6 +114,26 @@ impl Pty {
 
     /// What was typed.
     pub(super) fn write_input(&self, src: &mut Source<'_>) -> Result<usize, Errno> {
+        let mut total = 0;
+        loop {
+            match self.write_piece(src) {
+                Ok(count) => total += count,
+                Err(error) if total == 0 => return Err(error),
+                Err(_) => return Ok(total),
+            }
+            if src.remaining() == 0 {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// TIOCSTI: a byte as if it had been typed.
+    pub(super) fn type_byte(&self, byte: u8) {
+        // What finds no room is lost.
+        let _ = self.write_piece(&mut Source::kernel(&[byte]));
+    }
+
+    fn write_piece(&self, src: &mut Source<'_>) -> Result<usize, Errno> {
         let mut effects = Effects::default();
         let mut buf = [0; CHUNK];
         let count = {
@@ -285,7 +306,7 @@ impl FileOps for Slave {
     fn poll(&self) -> Ready {
         let state = self.0.state.lock();
         if state.masters == 0 {
-            return Ready::READABLE | Ready::WRITABLE | Ready::HUP;
+            return Ready::READABLE | Ready::WRITABLE | Ready::HUP | Ready::ERR;
         }
         let mut ready = Ready::empty();
         ready.set(Ready::READABLE, state.input.is_ready(&state.settings));

@@ -120,6 +120,9 @@ impl Input {
         } else {
             byte
         };
+        if has(InputModes::IUCLC) && settings.has(LocalModes::IEXTEN) {
+            byte = byte.to_ascii_lowercase();
+        }
         if std::mem::take(&mut self.literal) {
             self.accept(settings, output, byte, effects);
             return;

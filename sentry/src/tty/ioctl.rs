@@ -6,15 +6,16 @@ use platform::host::tty::WindowSize;
 use syscalls::abi::fs::FIONREAD;
 use syscalls::abi::tty::{
     TCFLSH, TCGETA, TCGETS, TCGETS2, TCSBRK, TCSBRKP, TCSETA, TCSETAF, TCSETAW, TCSETS, TCSETS2,
-    TCSETSF, TCSETSF2, TCSETSW, TCSETSW2, TCXONC, TIOCCBRK, TIOCEXCL, TIOCGETD, TIOCGEXCL,
-    TIOCGLCKTRMIOS, TIOCGPGRP, TIOCGPKT, TIOCGPTLCK, TIOCGPTN, TIOCGSID, TIOCGWINSZ, TIOCNOTTY,
-    TIOCNXCL, TIOCOUTQ, TIOCPKT, TIOCSBRK, TIOCSCTTY, TIOCSETD, TIOCSIG, TIOCSLCKTRMIOS, TIOCSPGRP,
-    TIOCSPTLCK, TIOCSWINSZ, Termios, Termios2, Winsize,
+    TCSETSF, TCSETSF2, TCSETSW, TCSETSW2, TCXONC, TIOCCBRK, TIOCEXCL, TIOCGDEV, TIOCGETD,
+    TIOCGEXCL, TIOCGLCKTRMIOS, TIOCGPGRP, TIOCGPKT, TIOCGPTLCK, TIOCGPTN, TIOCGSID, TIOCGWINSZ,
+    TIOCNOTTY, TIOCNXCL, TIOCOUTQ, TIOCPKT, TIOCSBRK, TIOCSCTTY, TIOCSETD, TIOCSIG, TIOCSLCKTRMIOS,
+    TIOCSPGRP, TIOCSPTLCK, TIOCSTI, TIOCSWINSZ, Termios, Termios2, Winsize,
 };
 use syscalls::errno::{EINVAL, EIO, ENOTTY, EPERM, ESRCH};
 use syscalls::{Errno, SysResult, UserAddr};
 use zerocopy::FromZeros;
 
+use super::packet::Told;
 use super::settings::Settings;
 use super::{Master, Pty};
 use crate::signal::Signal;
@@ -68,12 +69,19 @@ pub(super) fn master(pty: &Arc<Pty>, task: &mut Current, command: u32, argument:
         }
         TIOCGSID => put(task, argument, pty.session().ok_or(ENOTTY)?.sid),
         TIOCSCTTY | TIOCNOTTY => Err(ENOTTY.into()),
+        // Nobody could open this end again.
+        TIOCEXCL | TIOCNXCL => Ok(0),
+        TIOCGEXCL => put(task, argument, 0),
         _ => common(pty, task, command, argument),
     }
 }
 
 /// The slave's own requests.
 pub(super) fn slave(pty: &Arc<Pty>, task: &mut Current, command: u32, argument: u64) -> SysResult {
+    // Nothing can be asked of a terminal that hung up.
+    if pty.state.lock().masters == 0 {
+        return Err(if command == TIOCSPGRP { ENOTTY } else { EIO }.into());
+    }
     let session = task.group.session.get();
     let controls = || {
         let this: Arc<dyn Terminal> = pty.clone();
@@ -84,13 +92,21 @@ pub(super) fn slave(pty: &Arc<Pty>, task: &mut Current, command: u32, argument: 
         }
     };
     match command {
-        TIOCSCTTY => pty.make_controlling(task)?,
+        TIOCSCTTY => {
+            let steals = argument == 1 && task.creds.get().has(Capabilities::SYS_ADMIN);
+            if steals {
+                pty.leave_session();
+            }
+            pty.make_controlling(task)?;
+        }
         TIOCNOTTY => {
             controls()?;
             if session.sid == task.group.pid {
                 pty.hung_up();
             }
         }
+        TIOCEXCL | TIOCNXCL => pty.state.lock().exclusive = command == TIOCEXCL,
+        TIOCGEXCL => return put(task, argument, i32::from(pty.state.lock().exclusive)),
         TIOCGPGRP => {
             controls()?;
             return put(task, argument, task.number_of(session.foreground()));
@@ -128,15 +144,17 @@ fn set(pty: &Pty, task: &Current, settings: Settings, flush: bool) -> SysResult 
     pty.check_change(task)?;
     {
         let mut state = pty.state.lock();
-        let before = state.settings.canonical();
-        state.settings = settings;
+        let before = std::mem::replace(&mut state.settings, settings);
         if flush {
             state.input.clear();
+            state.tell(Told::FlushRead);
         }
-        if before != settings.canonical() {
+        if before.canonical() != settings.canonical() {
             state.input.mode_changed(settings.canonical());
         }
+        state.tell_settings(&before);
     }
+    pty.notify_packet();
     pty.slave_queue.notify(Ready::all());
     Ok(0)
 }
@@ -238,8 +256,16 @@ fn common(pty: &Pty, task: &Current, command: u32, argument: u64) -> SysResult {
                 return Err(EINVAL.why("only the N_TTY discipline").into());
             }
         }
-        TIOCEXCL | TIOCNXCL => {}
-        TIOCGEXCL => return put(task, argument, 0),
+        TIOCGDEV => {
+            let device = u32::try_from(Terminal::device(pty).to_raw()).unwrap_or(0);
+            return put(task, argument, device.cast_signed());
+        }
+        TIOCSTI => {
+            if !task.creds.get().has(Capabilities::SYS_ADMIN) {
+                return Err(EPERM.into());
+            }
+            pty.type_byte(mem.read(at.cast())?);
+        }
         _ => return Err(ENOTTY.into()),
     }
     Ok(0)
@@ -254,11 +280,14 @@ fn flush(pty: &Pty, task: &Current, which: u64) -> Result<(), syscalls::Stop> {
         }
         if which != 1 {
             state.input.clear();
+            state.tell(Told::FlushRead);
         }
         if which != 0 {
             state.output.queue.skip(usize::MAX);
+            state.tell(Told::FlushWrite);
         }
     }
+    pty.notify_packet();
     pty.master_queue.notify(Ready::WRITABLE);
     pty.slave_queue.notify(Ready::WRITABLE);
     Ok(())
@@ -268,7 +297,15 @@ fn flow(pty: &Pty, task: &Current, action: u64) -> Result<(), syscalls::Stop> {
     pty.check_change(task)?;
     match action {
         0 | 1 => {
-            pty.state.lock().output.stopped = action == 0;
+            let mut state = pty.state.lock();
+            state.output.stopped = action == 0;
+            state.tell(if action == 0 {
+                Told::Stopped
+            } else {
+                Told::Started
+            });
+            drop(state);
+            pty.notify_packet();
             pty.slave_queue.notify(Ready::WRITABLE);
             pty.master_queue.notify(Ready::READABLE);
         }

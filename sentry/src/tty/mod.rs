@@ -11,6 +11,7 @@ mod ends;
 mod input;
 mod ioctl;
 mod output;
+mod packet;
 mod settings;
 mod table;
 
@@ -68,6 +69,8 @@ struct State {
     packets: bool,
     /// TIOCPKT_* for the next packet-mode read.
     packet_status: u8,
+    /// TIOCEXCL: only the privileged open it again.
+    exclusive: bool,
     masters: u32,
     slaves: u32,
     /// A slave was opened before: its last close hangs up the master.
@@ -100,6 +103,7 @@ impl Pty {
                     locked: true,
                     packets: false,
                     packet_status: 0,
+                    exclusive: false,
                     masters: 0,
                     slaves: 0,
                     had_slave: false,

@@ -167,10 +167,16 @@ fn use_lease(
 }
 
 /// Whom SIGIO goes to.
-fn owner(task: &Current, file: &Arc<File>, command: u32, arg: u64) -> Result<u64, Errno> {
+pub(crate) fn owner(
+    task: &Current,
+    file: &Arc<File>,
+    command: u32,
+    arg: u64,
+) -> Result<u64, Errno> {
     let now = *file.owner.lock();
     let set = |owner: SignalOwner| {
         *file.owner.lock() = owner;
+        crate::vfs::sigio::owned(task, file);
         Ok(0)
     };
     match command {

@@ -10,6 +10,7 @@ use syscalls::Errno;
 
 use crate::task::{Resource, Task};
 
+pub(crate) use fcntl::owner;
 pub use table::{CloseOnExec, FdEntry, FdTable, Reservation};
 
 impl Task {

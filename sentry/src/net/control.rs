@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use syscalls::abi::net::{
-    CmsgHdr, MessageFlags, MsgHdr, SCM_CREDENTIALS, SCM_MAX_FD, SCM_RIGHTS, SOL_SOCKET, Ucred,
+    CmsgHdr, MessageFlags, MsgHdr, SCM_CREDENTIALS, SCM_MAX_FD, SCM_PIDFD, SCM_RIGHTS, SOL_SOCKET,
+    Ucred,
 };
 use syscalls::errno::{EINVAL, EPERM, ESRCH};
 use syscalls::{Errno, Fd};
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::fd::CloseOnExec;
-use crate::task::{Capabilities, Current, Numbers, Task};
+use crate::task::{Capabilities, Credentials, Current, Numbers, Task, pidfd};
 use crate::vfs::File;
 
 /// Descriptors and credentials that go with data.
@@ -31,6 +32,7 @@ pub struct Identity {
     numbers: Arc<Numbers>,
     uid: u32,
     gid: u32,
+    creds: Arc<Credentials>,
 }
 
 impl Identity {
@@ -44,6 +46,17 @@ impl Identity {
         }
     }
 
+    /// Supplementary groups, SO_PEERGROUPS.
+    pub(super) fn groups(&self) -> &[u32] {
+        &self.creds.groups
+    }
+
+    /// The process as a file, SO_PEERPIDFD and SCM_PIDFD; `ESRCH` if it is gone.
+    pub(super) fn pidfd(&self, task: &Current) -> Result<Arc<File>, Errno> {
+        let group = task.kernel.pids.group(self.numbers.kernel()).ok_or(ESRCH)?;
+        Ok(pidfd(task, &group))
+    }
+
     /// True for the same process with the same ids.
     #[must_use]
     pub fn is_same(&self, other: &Identity) -> bool {
@@ -51,6 +64,18 @@ impl Identity {
         what(self) == what(other)
     }
 }
+
+/// What a receiver wants to know of who sent something to it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wants {
+    /// SO_PASSCRED.
+    pub(super) credentials: bool,
+    /// SO_PASSPIDFD.
+    pub(super) pidfd: bool,
+}
+
+/// Ids of a sender that nobody noted (overflowuid).
+const NOBODY: u32 = 65534;
 
 /// A message whose meaning is its family's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,8 +139,8 @@ impl Control {
     fn take(&mut self, task: &Current, kind: i32, body: &[u8]) -> Result<(), Errno> {
         match kind {
             SCM_RIGHTS => {
-                let (fds, rest) = body.as_chunks::<4>();
-                if !rest.is_empty() || self.files.len() + fds.len() > SCM_MAX_FD {
+                let (fds, _) = body.as_chunks::<4>();
+                if self.files.len() + fds.len() > SCM_MAX_FD {
                     return Err(EINVAL);
                 }
                 let table = task.fds.get();
@@ -135,11 +160,12 @@ impl Control {
 
     /// Puts the messages where recvmsg(2) wants them; returns bytes used and MSG_CTRUNC if
     /// something did not fit. Descriptors that do not fit are closed.
-    pub fn write(
+    pub(super) fn write(
         self,
         task: &Current,
         header: &MsgHdr,
         flags: MessageFlags,
+        wants: Wants,
     ) -> Result<(u64, MessageFlags), Errno> {
         let mut told = MessageFlags::empty();
         let room = if header.control.is_null() {
@@ -166,27 +192,32 @@ impl Control {
             at = at.add(step as u64)?;
             Ok(())
         };
-        for note in &self.notes {
-            // What does not fit is cut off, so that one sees that there was something.
-            let fit = room.saturating_sub(HEADER).min(note.body.len());
-            if room < HEADER {
-                told |= MessageFlags::CTRUNC;
-                continue;
+        // What does not fit is cut off, so that one sees that there was something.
+        let mut put_cut = |level: i32, kind: i32, body: &[u8], room: &mut usize| {
+            if *room < HEADER {
+                return Ok(MessageFlags::CTRUNC);
             }
-            if fit < note.body.len() {
-                told |= MessageFlags::CTRUNC;
-            }
-            let body = note.body.get(..fit).unwrap_or_default();
-            put(note.level, note.kind, body, &mut room)?;
-        }
-        if let Some(credentials) = self.credentials {
-            let credentials = credentials.seen_by(task);
-            let body = credentials.as_bytes();
-            if room >= HEADER + body.len() {
-                put(SOL_SOCKET, SCM_CREDENTIALS, body, &mut room)?;
+            let fit = (*room - HEADER).min(body.len());
+            put(level, kind, body.get(..fit).unwrap_or_default(), room)?;
+            let cut = fit < body.len();
+            Ok::<_, Errno>(if cut {
+                MessageFlags::CTRUNC
             } else {
-                told |= MessageFlags::CTRUNC;
-            }
+                MessageFlags::empty()
+            })
+        };
+        for note in &self.notes {
+            told |= put_cut(note.level, note.kind, &note.body, &mut room)?;
+        }
+        if wants.credentials {
+            let nobody = Ucred {
+                pid: 0,
+                uid: NOBODY,
+                gid: NOBODY,
+            };
+            let sender = self.credentials.as_ref();
+            let sender = sender.map_or(nobody, |sender| sender.seen_by(task));
+            told |= put_cut(SOL_SOCKET, SCM_CREDENTIALS, sender.as_bytes(), &mut room)?;
         }
         if !self.files.is_empty() {
             let fit = room.saturating_sub(HEADER) / 4;
@@ -206,6 +237,16 @@ impl Control {
                 for (fd, file) in fds {
                     fd.fill(file, close);
                 }
+            }
+        }
+        if let Some(sender) = self.credentials.as_ref().filter(|_| wants.pidfd) {
+            if room < HEADER + 4 {
+                told |= MessageFlags::CTRUNC;
+            } else {
+                let file = sender.pidfd(task)?;
+                let fd = task.reserve_fd()?;
+                put(SOL_SOCKET, SCM_PIDFD, &fd.fd().0.to_ne_bytes(), &mut room)?;
+                fd.fill(file, CloseOnExec::Yes);
             }
         }
         Ok((used, told))
@@ -230,6 +271,7 @@ fn claim(task: &Current, given: &Ucred) -> Result<Identity, Errno> {
             numbers,
             uid: given.uid,
             gid: given.gid,
+            creds,
         })
     } else {
         Err(EPERM)
@@ -243,5 +285,6 @@ pub(super) fn own(task: &Task) -> Identity {
         numbers: task.group.numbers.clone(),
         uid: creds.uid.effective,
         gid: creds.gid.effective,
+        creds,
     }
 }

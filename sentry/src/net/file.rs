@@ -4,13 +4,14 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use syscalls::abi::fs::FIONREAD;
+use syscalls::abi::fs::{F_GETOWN, F_SETOWN, FIOGETOWN, FIONREAD, FIOSETOWN, SIOCGPGRP, SIOCSPGRP};
 use syscalls::abi::net::MessageFlags;
 use syscalls::abi::tty::TIOCOUTQ;
 use syscalls::errno::ENOTSOCK;
 use syscalls::{Errno, Fd, SysResult, UserAddr};
 
 use super::{Kind, Socket, interface_ioctl, unix};
+use crate::fd;
 use crate::task::Current;
 use crate::vfs::{AnonKind, File, FileOps, OpenMode, Sink, Source};
 use crate::wait::{Deadline, Ready, WaitQueue};
@@ -28,6 +29,31 @@ impl SocketFile {
     }
 }
 
+/// FIOSETOWN, FIOGETOWN and their siblings: fcntl(2)'s owner by another way. `None` for
+/// any other request.
+fn owner(task: &Current, file: &Arc<File>, command: u32, at: UserAddr) -> Option<SysResult> {
+    let set = || -> SysResult {
+        let number: i32 = task.mem().read(at.cast())?;
+        Ok(fd::owner(
+            task,
+            file,
+            F_SETOWN,
+            u64::from(number.cast_unsigned()),
+        )?)
+    };
+    let get = || -> SysResult {
+        let number = fd::owner(task, file, F_GETOWN, 0)?.cast_signed();
+        let number = i32::try_from(number).unwrap_or(0);
+        task.mem().write(at.cast(), &number)?;
+        Ok(0)
+    };
+    match command {
+        FIOSETOWN | SIOCSPGRP => Some(set()),
+        FIOGETOWN | SIOCGPGRP => Some(get()),
+        _ => None,
+    }
+}
+
 /// The socket behind `fd`; `EBADF`, `ENOTSOCK`.
 pub(super) fn lookup(task: &Current, fd: Fd) -> Result<(Arc<File>, Arc<dyn Socket>), Errno> {
     let file = task.fds.get().get(fd)?;
@@ -42,6 +68,10 @@ pub(crate) fn socket_at(task: &Current, fd: Fd) -> Result<Arc<dyn Socket>, Errno
 
 impl FileOps for SocketFile {
     fn read(&self, _: &File, dst: &mut Sink<'_>, _: u64) -> Result<usize, Errno> {
+        // As System V has it: nothing is asked for, nothing happens.
+        if dst.remaining() == 0 {
+            return Ok(0);
+        }
         self.0
             .receive(dst, MessageFlags::empty())
             .map(|received| received.count)
@@ -73,7 +103,16 @@ impl FileOps for SocketFile {
         limit.map(Deadline::after)
     }
 
-    fn ioctl(&self, task: &mut Current, _: &Arc<File>, command: u32, argument: u64) -> SysResult {
+    fn ioctl(
+        &self,
+        task: &mut Current,
+        file: &Arc<File>,
+        command: u32,
+        argument: u64,
+    ) -> SysResult {
+        if let Some(done) = owner(task, file, command, UserAddr::new(argument)) {
+            return done;
+        }
         let count = match command {
             FIONREAD => self.0.readable_bytes()?,
             TIOCOUTQ => self.0.unsent_bytes()?,

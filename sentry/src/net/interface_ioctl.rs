@@ -3,12 +3,15 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use syscalls::abi::fs::{
-    SIOCGIFADDR, SIOCGIFBRDADDR, SIOCGIFCONF, SIOCGIFDSTADDR, SIOCGIFFLAGS, SIOCGIFHWADDR,
-    SIOCGIFINDEX, SIOCGIFMETRIC, SIOCGIFMTU, SIOCGIFNAME, SIOCGIFNETMASK, SIOCGIFTXQLEN,
-    SIOCSIFFLAGS,
+    SIOCADDMULTI, SIOCDELMULTI, SIOCETHTOOL, SIOCGIFADDR, SIOCGIFBR, SIOCGIFBRDADDR, SIOCGIFCONF,
+    SIOCGIFDSTADDR, SIOCGIFFLAGS, SIOCGIFHWADDR, SIOCGIFINDEX, SIOCGIFMETRIC, SIOCGIFMTU,
+    SIOCGIFNAME, SIOCGIFNETMASK, SIOCGIFPFLAGS, SIOCGIFSLAVE, SIOCGIFTXQLEN, SIOCGMIIPHY,
+    SIOCGMIIREG, SIOCGSKNS, SIOCSIFADDR, SIOCSIFBR, SIOCSIFBRDADDR, SIOCSIFDSTADDR, SIOCSIFFLAGS,
+    SIOCSIFHWADDR, SIOCSIFHWBROADCAST, SIOCSIFMETRIC, SIOCSIFMTU, SIOCSIFNAME, SIOCSIFNETMASK,
+    SIOCSIFPFLAGS, SIOCSIFSLAVE, SIOCSIFTXQLEN, SIOCSMIIREG, SIOCWANDEV,
 };
 use syscalls::abi::net::{AF_INET, AF_PACKET};
-use syscalls::errno::{EADDRNOTAVAIL, EINVAL, ENODEV, EPERM};
+use syscalls::errno::{EADDRNOTAVAIL, EINVAL, ENODEV, ENOTTY, EOPNOTSUPP, EPERM};
 use syscalls::{Errno, SysResult, UserAddr};
 
 use super::inet::{Endpoint, Family, Link, Network, Prefix};
@@ -40,8 +43,70 @@ pub(super) fn interface(
         SIOCGIFNAME | SIOCGIFFLAGS | SIOCGIFMETRIC | SIOCGIFMTU | SIOCGIFHWADDR | SIOCGIFINDEX
         | SIOCGIFTXQLEN => Some(one(task, command, argument)),
         SIOCSIFFLAGS => Some(set_flags(task, argument)),
+        SIOCGSKNS => Some(Err(EPERM.into())),
+        FIRST..=LAST => Some(other(task, command, argument)),
         _ => None,
     }
+}
+
+/// Requests about interfaces.
+const FIRST: u32 = 0x8910;
+const LAST: u32 = 0x89ff;
+
+/// Those that change something, for the privileged.
+const CHANGES: &[u32] = &[
+    SIOCSIFADDR,
+    SIOCSIFDSTADDR,
+    SIOCSIFBRDADDR,
+    SIOCSIFNETMASK,
+    SIOCSIFMETRIC,
+    SIOCSIFMTU,
+    SIOCSIFNAME,
+    SIOCSIFHWADDR,
+    SIOCSIFSLAVE,
+    SIOCADDMULTI,
+    SIOCDELMULTI,
+    SIOCSIFHWBROADCAST,
+    SIOCSIFTXQLEN,
+    SIOCGMIIPHY,
+    SIOCGMIIREG,
+    SIOCSMIIREG,
+];
+
+/// What is not served: how Linux refuses it.
+fn other(task: &Current, command: u32, argument: u64) -> SysResult {
+    let request: [u8; REQUEST] = task.mem().read(UserAddr::new(argument).cast())?;
+    let network = task.net.get().internet.links.get();
+    let name = request.first_chunk::<NAME>().ok_or(EINVAL)?;
+    let link = || by_name(&network, name);
+    let error = match command {
+        _ if CHANGES.contains(&command) => {
+            if !task.creds.get().has(Capabilities::NET_ADMIN) {
+                return Err(EPERM.into());
+            }
+            link()?;
+            EOPNOTSUPP.why("a change of an interface")
+        }
+        SIOCGIFSLAVE => {
+            link()?;
+            EINVAL
+        }
+        SIOCWANDEV => {
+            link()?;
+            EOPNOTSUPP
+        }
+        SIOCSIFPFLAGS | SIOCGIFPFLAGS => EINVAL,
+        SIOCGIFBR | SIOCSIFBR => EOPNOTSUPP,
+        // Its data are elsewhere, and no link of here has any to tell.
+        SIOCETHTOOL => {
+            let data: UserAddr = task.mem().read(UserAddr::new(argument).add(16)?.cast())?;
+            let _: u32 = task.mem().read(data.cast())?;
+            link()?;
+            EOPNOTSUPP
+        }
+        _ => ENOTTY,
+    };
+    Err(error.into())
 }
 
 /// SIOCSIFFLAGS: up and down.

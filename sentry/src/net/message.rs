@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use syscalls::abi::net::{MMSG_MAX, MMsgHdr, MessageFlags, MsgHdr};
+use syscalls::abi::net::{AF_UNIX, MMSG_MAX, MMsgHdr, MessageFlags, MsgHdr, SO_PASSPIDFD};
 use syscalls::errno::{EAGAIN, EINVAL, EMSGSIZE, EPIPE, ETIMEDOUT};
 use syscalls::{Errno, Run, Stop, SysResult, UserPtr, call};
 
+use super::control::Wants;
 use super::file::lookup;
 use super::{Address, Control, Kind, Outgoing, Received, Socket};
 use crate::signal::Signal;
@@ -212,10 +213,14 @@ impl Run<Current> for call::Recvfrom {
     fn run(self, task: &mut Current) -> SysResult {
         let (file, socket) = lookup(task, self.sockfd)?;
         let received = receive(task, &file, &socket, &one(self.buf, self.len), self.flags)?;
-        if let (Some(at), true) = (self.src_addr.non_null(), !self.addrlen.is_null()) {
+        if let Some(at) = self.src_addr.non_null() {
             match &received.from {
                 Some(from) => from.write(task.mem(), at, self.addrlen)?,
-                None => task.mem().write(self.addrlen, &0)?,
+                None => {
+                    let room: i32 = task.mem().read(self.addrlen)?;
+                    usize::try_from(room).map_err(|_| EINVAL)?;
+                    task.mem().write(self.addrlen, &0)?;
+                }
             }
         }
         Ok(result_count(&received, self.flags))
@@ -248,11 +253,14 @@ fn receive_message(
     if received.whole > received.count {
         told |= MessageFlags::TRUNC;
     }
-    let mut control = std::mem::take(&mut received.control);
-    if !socket.options().passes_credentials() {
-        control.credentials = None;
-    }
-    let (used, cut) = control.write(task, header, flags)?;
+    let control = std::mem::take(&mut received.control);
+    let unix = socket.family() == AF_UNIX && !flags.contains(MessageFlags::OOB);
+    let options = socket.options();
+    let wants = Wants {
+        credentials: unix && options.passes_credentials(),
+        pidfd: unix && options.kept(SO_PASSPIDFD) != 0,
+    };
+    let (used, cut) = control.write(task, header, flags, wants)?;
     header.controllen = used;
     told |= cut | (flags & MessageFlags::CMSG_CLOEXEC);
     header.flags = told.bits();

@@ -21,8 +21,8 @@ pub mod unix;
 use std::sync::Arc;
 
 use syscalls::abi::net::{
-    AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, MessageFlags, SOCK_DGRAM, SOCK_RAW,
-    SOCK_SEQPACKET, SOCK_STREAM,
+    AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, MessageFlags, SOCK_DGRAM, SOCK_PACKET,
+    SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM,
 };
 use syscalls::errno::{
     EAFNOSUPPORT, EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP, EPROTONOSUPPORT, ESOCKTNOSUPPORT,
@@ -62,8 +62,8 @@ impl Kind {
             SOCK_DGRAM => Ok(Kind::Datagram),
             SOCK_SEQPACKET => Ok(Kind::SeqPacket),
             SOCK_RAW => Ok(Kind::Raw),
-            0 => Err(EINVAL),
-            _ => Err(ESOCKTNOSUPPORT),
+            ..=SOCK_PACKET => Err(ESOCKTNOSUPPORT),
+            _ => Err(EINVAL),
         }
     }
 
@@ -135,6 +135,10 @@ pub trait Socket: Send + Sync {
     fn options(&self) -> &Options;
     /// An option of SOL_SOCKET was set.
     fn option_changed(&self, name: i32) {}
+    /// Who is at the other end, where that is known: SO_PEERCRED.
+    fn peer_identity(&self) -> Option<control::Identity> {
+        None
+    }
     /// What SO_ERROR tells, once.
     fn take_error(&self) -> Option<Errno> {
         None

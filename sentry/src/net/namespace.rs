@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use super::inet::{Network, Stack};
+use super::inet::{Network, Registry, Stack};
 use super::netlink::NetlinkPorts;
-use super::unix::AbstractNames;
+use super::unix::{AbstractNames, UnixSocket};
 use crate::namespace::{Kind, NamespaceId};
 use crate::sysctl::Sysctls;
 
@@ -14,6 +14,8 @@ use crate::sysctl::Sysctls;
 pub struct NetNamespace {
     /// What names it.
     pub id: NamespaceId,
+    /// All Unix sockets that were made here.
+    pub(crate) unix: Registry<UnixSocket>,
     /// Abstract names of Unix sockets.
     pub abstract_names: AbstractNames,
     /// Numbers of netlink sockets.
@@ -29,6 +31,7 @@ impl NetNamespace {
     pub(crate) fn first(internet: &Arc<Stack>, sysctls: &Arc<Sysctls>) -> Arc<Self> {
         Arc::new(NetNamespace {
             id: NamespaceId::first(Kind::Net),
+            unix: Registry::default(),
             abstract_names: AbstractNames::default(),
             netlink: NetlinkPorts::default(),
             internet: internet.clone(),
@@ -42,6 +45,7 @@ impl NetNamespace {
         let sysctls = Arc::new(Sysctls::default());
         Arc::new(NetNamespace {
             id: NamespaceId::default(),
+            unix: Registry::default(),
             abstract_names: AbstractNames::default(),
             netlink: NetlinkPorts::default(),
             internet: Stack::new(Network::down(), sysctls.clone()),

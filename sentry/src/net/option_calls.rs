@@ -7,15 +7,15 @@ use syscalls::abi::net::{
     AF_INET, AF_INET6, IPPROTO_TCP, Linger, SO_ACCEPTCONN, SO_ATTACH_FILTER, SO_BINDTODEVICE,
     SO_BINDTOIFINDEX, SO_BUF_LOCK, SO_BUSY_POLL_BUDGET, SO_COOKIE, SO_DEBUG, SO_DETACH_FILTER,
     SO_DETACH_REUSEPORT_BPF, SO_DOMAIN, SO_ERROR, SO_LINGER, SO_LOCK_FILTER, SO_MARK, SO_MEMINFO,
-    SO_NETNS_COOKIE, SO_PEERGROUPS, SO_PEERNAME, SO_PREFER_BUSY_POLL, SO_PRIORITY, SO_PROTOCOL,
-    SO_RCVBUF, SO_RCVBUFFORCE, SO_RCVLOWAT, SO_RCVMARK, SO_RCVTIMEO, SO_RCVTIMEO_NEW,
-    SO_RESERVE_MEM, SO_REUSEPORT, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDTIMEO, SO_SNDTIMEO_NEW,
-    SO_TIMESTAMP, SO_TIMESTAMP_NEW, SO_TIMESTAMPING, SO_TIMESTAMPING_NEW, SO_TIMESTAMPNS,
-    SO_TIMESTAMPNS_NEW, SO_TXTIME, SO_TYPE, SOL_SOCKET,
+    SO_NETNS_COOKIE, SO_PEERCRED, SO_PEERGROUPS, SO_PEERNAME, SO_PEERPIDFD, SO_PREFER_BUSY_POLL,
+    SO_PRIORITY, SO_PROTOCOL, SO_RCVBUF, SO_RCVBUFFORCE, SO_RCVLOWAT, SO_RCVMARK, SO_RCVTIMEO,
+    SO_RCVTIMEO_NEW, SO_RESERVE_MEM, SO_REUSEPORT, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDTIMEO,
+    SO_SNDTIMEO_NEW, SO_TIMESTAMP, SO_TIMESTAMP_NEW, SO_TIMESTAMPING, SO_TIMESTAMPING_NEW,
+    SO_TIMESTAMPNS, SO_TIMESTAMPNS_NEW, SO_TXTIME, SO_TYPE, SOL_SOCKET, Ucred,
 };
 use syscalls::abi::time::Timeval;
 use syscalls::errno::{
-    EACCES, EDOM, EINVAL, ENODATA, ENODEV, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPERM,
+    EACCES, EDOM, EINVAL, ENODATA, ENODEV, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPERM, ERANGE,
 };
 use syscalls::{Errno, Run, SysResult, call};
 use zerocopy::{FromBytes, IntoBytes};
@@ -269,6 +269,16 @@ fn socket_option(
             let (onoff, linger) = *options.linger.lock();
             return Ok(Linger { onoff, linger }.as_bytes().to_vec());
         }
+        SO_PEERCRED => {
+            let nobody = Ucred {
+                pid: 0,
+                uid: u32::MAX,
+                gid: u32::MAX,
+            };
+            let peer = socket.peer_identity();
+            let peer = peer.map_or(nobody, |peer| peer.seen_by(task));
+            return Ok(peer.as_bytes().to_vec());
+        }
         SO_MEMINFO => return Ok(options.memory(socket.readable_bytes().unwrap_or(0))),
         SO_TXTIME => return Ok(vec![0; 8]),
         SO_RESERVE_MEM => 0,
@@ -283,7 +293,11 @@ fn socket_option(
             None => {
                 let own = socket.get_option(task, SOL_SOCKET, name, asked);
                 return match own {
-                    Err(ENOPROTOOPT | EOPNOTSUPP) if name == SO_PEERGROUPS => Err(ENODATA),
+                    Err(ENOPROTOOPT | EOPNOTSUPP)
+                        if matches!(name, SO_PEERGROUPS | SO_PEERPIDFD) =>
+                    {
+                        Err(ENODATA)
+                    }
                     Err(EOPNOTSUPP) => Err(ENOPROTOOPT),
                     own => own,
                 };
@@ -312,6 +326,12 @@ impl Run<Current> for call::Getsockopt {
         } else {
             socket.get_option(task, self.level, self.optname, asked)?
         };
+        if (self.level, self.optname) == (SOL_SOCKET, SO_PEERGROUPS) && asked.room()? < value.len()
+        {
+            let len = i32::try_from(value.len()).map_err(|_| EINVAL)?;
+            task.mem().write(self.optlen, &len)?;
+            return Err(ERANGE.into());
+        }
         // Some options take a negative length for a large one.
         let room = asked.room().unwrap_or(value.len());
         let value = value.get(..room.min(value.len())).unwrap_or(&value);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use syscalls::abi::net::SO_PASSCRED;
+use syscalls::abi::net::{SO_PASSCRED, SO_PASSPIDFD, SO_PEEK_OFF};
 
 use super::filter::Filter;
 use crate::sync::{Level, Mutex, Slot};
@@ -194,6 +194,32 @@ impl Options {
             .cookie
             .compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed);
         old.err().unwrap_or(fresh)
+    }
+
+    /// SO_PEEK_OFF: where MSG_PEEK begins; `None` for the front, always.
+    pub(super) fn peek_offset(&self) -> Option<usize> {
+        usize::try_from(self.kept_or(SO_PEEK_OFF, -1)).ok()
+    }
+
+    /// So many bytes were looked at.
+    pub(super) fn peeked(&self, count: usize) {
+        if let Some(offset) = self.peek_offset() {
+            let moved = i32::try_from(offset.saturating_add(count)).unwrap_or(i32::MAX);
+            self.keep(SO_PEEK_OFF, moved);
+        }
+    }
+
+    /// So many bytes were taken.
+    pub(super) fn taken(&self, count: usize) {
+        if let Some(offset) = self.peek_offset().filter(|&offset| offset > 0) {
+            let left = i32::try_from(offset.saturating_sub(count)).unwrap_or(0);
+            self.keep(SO_PEEK_OFF, left);
+        }
+    }
+
+    /// SO_PASSCRED or SO_PASSPIDFD: it is told who sends.
+    pub(super) fn wants_sender(&self) -> bool {
+        self.passes_credentials() || self.kept(SO_PASSPIDFD) != 0
     }
 
     /// A kept number; 0 unless set.

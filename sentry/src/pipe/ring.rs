@@ -102,10 +102,15 @@ impl Ring {
 
     /// A copy of the first `len` bytes.
     pub(crate) fn peek(&self, len: usize) -> Vec<u8> {
-        let len = len.min(self.len);
+        self.peek_at(0, len)
+    }
+
+    /// A copy of `len` bytes from `skip` on.
+    pub(crate) fn peek_at(&self, skip: usize, len: usize) -> Vec<u8> {
+        let len = len.min(self.len.saturating_sub(skip));
         let mut copy = Vec::with_capacity(len);
         while copy.len() < len {
-            let stretch = self.stretch(copy.len());
+            let stretch = self.stretch(skip + copy.len());
             let take = stretch.len().min(len - copy.len());
             match stretch.get(..take) {
                 Some(piece) if take > 0 => copy.extend_from_slice(piece),
@@ -115,14 +120,27 @@ impl Ring {
         copy
     }
 
-    /// Puts bytes before the first.
-    pub(crate) fn unread(&mut self, bytes: &[u8]) {
-        let mut all = bytes.to_vec();
-        all.extend(self.peek(self.len));
+    /// Forgets one byte somewhere.
+    pub(crate) fn remove(&mut self, at: usize) {
+        let mut all = self.peek(self.len);
+        if at < all.len() {
+            all.remove(at);
+            self.replace(all);
+        }
+    }
+
+    fn replace(&mut self, mut all: Vec<u8>) {
         self.len = all.len();
         all.resize(self.len.next_power_of_two().max(MIN_STORAGE), 0);
         self.bytes = all.into_boxed_slice();
         self.head = 0;
+    }
+
+    /// Puts bytes before the first.
+    pub(crate) fn unread(&mut self, bytes: &[u8]) {
+        let mut all = bytes.to_vec();
+        all.extend(self.peek(self.len));
+        self.replace(all);
     }
 
     fn make_room(&mut self, more: usize) {

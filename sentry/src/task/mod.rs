@@ -77,7 +77,7 @@ pub use pid::{Pid, PidTable};
 pub(crate) use pid::{Process, Tree, Zombie};
 pub(crate) use pid_namespace::INIT;
 pub use pid_namespace::{Numbers, PidNamespace};
-pub(crate) use pidfd::group_of as process_of_pidfd;
+pub(crate) use pidfd::{group_of as process_of_pidfd, pidfd};
 pub use session::{Session, Terminal};
 pub use session_calls::TtyAccess;
 pub use settings::{MemoryPolicy, Settings, all_cpus};

@@ -72,6 +72,11 @@ impl PidFd {
     }
 }
 
+/// A process as a file, for those who are told of it.
+pub(crate) fn pidfd(task: &Current, group: &Arc<ThreadGroup>) -> Arc<File> {
+    open(task, group, Flags::default())
+}
+
 /// The process behind a pidfd; `EBADF` for other files.
 pub(crate) fn group_of(file: &File) -> Result<Arc<ThreadGroup>, Errno> {
     let pidfd = file.downcast::<PidFd>().ok_or(EBADF)?;

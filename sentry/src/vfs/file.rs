@@ -255,6 +255,8 @@ pub struct File {
     pub(crate) owner: Mutex<SignalOwner>,
     /// What tells that owner.
     teller: Mutex<Option<Registration>>,
+    /// Tells it of urgent data.
+    urgent_teller: Mutex<Option<Registration>>,
 }
 
 impl File {
@@ -276,6 +278,7 @@ impl File {
             made: AtomicBool::new(false),
             owner: Mutex::new(Level::Leaf, SignalOwner::default()),
             teller: Mutex::new(Level::Leaf, None),
+            urgent_teller: Mutex::new(Level::Leaf, None),
             location,
             ops,
             mode: AtomicU32::new(mode.bits()),
@@ -307,6 +310,11 @@ impl File {
     /// outside all locks.
     pub(super) fn set_async(&self, teller: Option<Registration>) -> Option<Registration> {
         std::mem::replace(&mut *self.teller.lock(), teller)
+    }
+
+    /// Replaces what tells the owner of urgent data; returns the old one, as above.
+    pub(super) fn set_urgent(&self, teller: Option<Registration>) -> Option<Registration> {
+        std::mem::replace(&mut *self.urgent_teller.lock(), teller)
     }
 
     /// Gives back its locks when it goes.

@@ -8,7 +8,7 @@ use syscalls::abi::signal::{
     POLL_ERR, POLL_HUP, POLL_IN, POLL_MSG, POLL_OUT, POLL_PRI, SI_SIGIO, Siginfo,
 };
 
-use super::File;
+use super::{File, SignalOwner};
 use crate::kernel::Kernel;
 use crate::signal::{Signal, Source};
 use crate::task::{Credentials, ThreadGroup};
@@ -39,6 +39,18 @@ pub(super) fn io(kernel: &Kernel, creds: &Credentials, file: &File, fd: Fd, read
         (Ok(signal), None) => Siginfo::poll(signal.raw(), SI_SIGIO, 0, fd.0),
         (Err(_), _) => Siginfo::kernel(Signal::IO.raw()),
     };
+    tell(kernel, creds, owner, &info);
+}
+
+/// Sends SIGURG to the owner of `file`, as far as `creds` may.
+pub(super) fn urgent(kernel: &Kernel, creds: &Credentials, file: &File) {
+    let owner = *file.owner.lock();
+    if owner.id != 0 {
+        tell(kernel, creds, owner, &Siginfo::kernel(Signal::URG.raw()));
+    }
+}
+
+fn tell(kernel: &Kernel, creds: &Credentials, owner: SignalOwner, info: &Siginfo) {
     let may = |group: &Arc<ThreadGroup>| {
         let target = group.leader().map(|task| task.creds.get());
         target.is_some_and(|target| {
@@ -51,7 +63,7 @@ pub(super) fn io(kernel: &Kernel, creds: &Credentials, file: &File, fd: Fd, read
     if owner.kind == F_OWNER_TID {
         if let Some(task) = kernel.pids.task(owner.id).filter(|task| may(&task.group)) {
             // Lost at the limit of queued signals, as in Linux but for a plain SIGIO.
-            let _ = kernel.signal_task(&task, &info);
+            let _ = kernel.signal_task(&task, info);
         }
         return;
     }
@@ -64,6 +76,6 @@ pub(super) fn io(kernel: &Kernel, creds: &Credentials, file: &File, fd: Fd, read
         }
     });
     for group in meant.filter(|group| may(group)) {
-        let _ = kernel.signal_process(group, &info, Source::Inside);
+        let _ = kernel.signal_process(group, info, Source::Inside);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use syscalls::Fd;
 
-use super::{File, OpenMode, raise};
+use super::{File, FileKind, OpenMode, raise};
 use crate::kernel::Kernel;
 use crate::task::{Credentials, Task};
 use crate::wait::{Ready, Wake};
@@ -36,6 +36,39 @@ fn interest(mode: OpenMode) -> Ready {
         interest -= Ready::READABLE | Ready::RDBAND | Ready::PRI;
     }
     interest
+}
+
+/// Tells the owner of a socket of urgent data.
+struct UrgentTeller {
+    kernel: Weak<Kernel>,
+    creds: Arc<Credentials>,
+    file: Weak<File>,
+}
+
+impl Wake for UrgentTeller {
+    fn wake(&self, ready: Ready) {
+        // Changes of everything are no news of urgent data.
+        if ready == Ready::PRI
+            && let (Some(kernel), Some(file)) = (self.kernel.upgrade(), self.file.upgrade())
+        {
+            raise::urgent(&kernel, &self.creds, &file);
+        }
+    }
+}
+
+/// `task` has chosen an owner of `file`.
+pub(crate) fn owned(task: &Task, file: &Arc<File>) {
+    let is_socket = file.inode().kind() == FileKind::Socket;
+    let registration = file.ops.wait_queue().filter(|_| is_socket).map(|queue| {
+        let teller = UrgentTeller {
+            kernel: Arc::downgrade(&task.kernel),
+            creds: task.creds.get(),
+            file: Arc::downgrade(file),
+        };
+        queue.register(Arc::new(teller), Ready::all())
+    });
+    let old = file.set_urgent(registration);
+    drop(old);
 }
 
 /// `task` may have changed O_ASYNC of `file` through the descriptor `fd`.

@@ -54,6 +54,46 @@ layout! {
         pub flags: u32,
     }
 
+    /// `struct tcmsg`.
+    pub struct TcMsg {
+        pub family: u8,
+        pub pad: [u8; 3],
+        pub index: i32,
+        pub handle: u32,
+        pub parent: u32,
+        pub info: u32,
+    }
+
+    /// `struct genlmsghdr`.
+    pub struct GenlMsgHdr {
+        pub command: u8,
+        pub version: u8,
+        pub reserved: u16,
+    }
+
+    /// `struct unix_diag_req`.
+    pub struct UnixDiagReq {
+        pub family: u8,
+        pub protocol: u8,
+        pub pad: u16,
+        /// A bit for each state.
+        pub states: u32,
+        pub ino: u32,
+        /// `UDIAG_SHOW_*`.
+        pub show: u32,
+        pub cookie: [u32; 2],
+    }
+
+    /// `struct unix_diag_msg`.
+    pub struct UnixDiagMsg {
+        pub family: u8,
+        pub kind: u8,
+        pub state: u8,
+        pub pad: u8,
+        pub ino: u32,
+        pub cookie: [u32; 2],
+    }
+
     /// `struct fib_rule_hdr`.
     pub struct FibRuleHdr {
         pub family: u8,
@@ -119,8 +159,10 @@ numbers! {
     /// Protocols of `AF_NETLINK`, netlink(7).
     pub const NETLINK_PROTOCOLS: i32 {
         NETLINK_ROUTE = 0;
+        NETLINK_USERSOCK = 2;
         NETLINK_SOCK_DIAG = 4;
         NETLINK_KOBJECT_UEVENT = 15;
+        NETLINK_GENERIC = 16;
     }
 
     /// Options of `SOL_NETLINK`, netlink(7).
@@ -152,6 +194,7 @@ numbers! {
         RTM_GETNEIGH = 30;
         RTM_NEWRULE = 32;
         RTM_GETRULE = 34;
+        RTM_NEWQDISC = 36;
         RTM_GETQDISC = 38;
     }
 

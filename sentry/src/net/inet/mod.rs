@@ -33,6 +33,7 @@ pub use self::addr::{Endpoint, Family};
 use self::datagram::DatagramSocket;
 pub use self::links::{Link, Network, Prefix, Route};
 use self::raw::RawSocket;
+pub(crate) use self::stack::Registry;
 pub use self::stack::Stack;
 use self::stream::StreamSocket;
 use super::{Kind, Socket};

@@ -10,23 +10,30 @@ use syscalls::abi::netlink::{
 use syscalls::errno::{EINVAL, ENOENT, EOPNOTSUPP};
 
 use super::message::{Message, Request, dump};
+use super::unix_diag;
+use crate::net::NetNamespace;
+use crate::net::inet::Family;
 use crate::net::inet::list::{Listed, Protocol};
-use crate::net::inet::{Family, Stack};
 
+/// Families that there are.
+const AF_MAX: i32 = 46;
 /// The timer of TIME_WAIT.
 const WAITS: u8 = 3;
 
 /// The datagrams that answer a request.
 pub(super) fn answer(
-    stack: &Stack,
+    namespace: &NetNamespace,
     request: &Request<'_>,
     pid: u32,
 ) -> Result<Vec<Vec<u8>>, Errno> {
     if request.head.kind != SOCK_DIAG_BY_FAMILY {
         return Err(EINVAL);
     }
-    if request.body.first().map(|&family| i32::from(family)) == Some(AF_UNIX) {
-        return Ok(dump(Vec::new(), &request.head, pid));
+    let family = request.body.first().copied().ok_or(EINVAL)?;
+    match i32::from(family) {
+        AF_UNIX => return unix_diag::answer(namespace, request, pid),
+        AF_MAX.. => return Err(EINVAL),
+        _ => {}
     }
     let asked: InetDiagReq = request.fixed()?;
     let family = match i32::from(asked.family) {
@@ -42,7 +49,7 @@ pub(super) fn answer(
     if request.head.flags & NLM_F_DUMP == 0 {
         return Err(EOPNOTSUPP.why("one socket of sock_diag"));
     }
-    let listed = stack.list(protocol, family);
+    let listed = namespace.internet.list(protocol, family);
     let fits = |socket: &&Listed| asked.states & (1 << socket.state) != 0;
     let messages = listed.iter().filter(fits).map(message).collect();
     Ok(dump(messages, &request.head, pid))

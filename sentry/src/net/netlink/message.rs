@@ -154,6 +154,7 @@ pub(super) fn acknowledge(request: &Request<'_>, pid: u32, result: Result<(), Er
         Err(_) => request.whole,
     };
     message.0.extend_from_slice(repeated);
+    message.0.resize(align(message.0.len()), 0);
     let flags = if result.is_ok() {
         syscalls::abi::netlink::NLM_F_CAPPED
     } else {

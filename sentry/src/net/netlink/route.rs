@@ -1,6 +1,6 @@
 //! NETLINK_ROUTE, rtnetlink(7): interfaces, addresses, routes.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use syscalls::Errno;
 use syscalls::abi::net::{AF_INET, AF_INET6, AF_UNSPEC};
@@ -12,7 +12,7 @@ use syscalls::abi::netlink::{
     IFLA_STATS64, IFLA_TXQLEN, IfAddrMsg, IfInfoMsg, IfaCacheInfo, NLM_F_DUMP, RTA_DST,
     RTA_GATEWAY, RTA_OIF, RTA_PREFSRC, RTA_PRIORITY, RTA_TABLE, RTM_DELADDR, RTM_GETADDR,
     RTM_GETLINK, RTM_GETNEIGH, RTM_GETQDISC, RTM_GETROUTE, RTM_GETRULE, RTM_NEWADDR, RTM_NEWLINK,
-    RTM_NEWROUTE, RTM_NEWRULE, RTM_SETLINK, RtMsg,
+    RTM_NEWQDISC, RTM_NEWROUTE, RTM_NEWRULE, RTM_SETLINK, RtMsg, TcMsg,
 };
 use syscalls::errno::{EADDRNOTAVAIL, EEXIST, EINVAL, ENODEV, EOPNOTSUPP, EPERM, ESRCH};
 use zerocopy::IntoBytes;
@@ -53,6 +53,9 @@ const STATISTICS: usize = 25 * 8;
 /// FR_ACT_TO_TBL.
 const TO_TABLE: u8 = 1;
 
+/// The last kind of request that there is.
+const RTM_MAX: u16 = 123;
+
 /// The datagrams that answer a request.
 pub(super) fn answer(
     stack: &Stack,
@@ -62,6 +65,12 @@ pub(super) fn answer(
 ) -> Result<Vec<Vec<u8>>, Errno> {
     let network = stack.links.get();
     let dumps = request.head.flags & NLM_F_DUMP != 0;
+    if request.head.kind > RTM_MAX {
+        return Err(EOPNOTSUPP);
+    }
+    if request.body.is_empty() {
+        return Ok(Vec::new());
+    }
     // The two lowest bits of a kind say what is done: 2 asks.
     if request.head.kind & 3 != 2 && !asker.may_change {
         return Err(EPERM);
@@ -72,15 +81,17 @@ pub(super) fn answer(
             let link = asked_link(&network, request)?;
             return Ok(vec![single(link_message(link), &request.head, pid)]);
         }
-        RTM_GETADDR => addresses(&network, request)?,
+        RTM_GETADDR if dumps => addresses(&network, request)?,
         RTM_GETROUTE if dumps => routes(&network, request)?,
         RTM_GETROUTE => {
             let route = way(&network, request)?;
             return Ok(vec![single(route, &request.head, pid)]);
         }
         RTM_GETRULE if dumps => rules(request)?,
-        // There are no neighbours on the loopback, and no queues.
-        RTM_GETNEIGH | RTM_GETQDISC if dumps => Vec::new(),
+        // There are no neighbours on the loopback.
+        RTM_GETNEIGH if dumps => Vec::new(),
+        RTM_GETNEIGH => return Err(EINVAL),
+        RTM_GETQDISC if dumps => network.links.iter().filter_map(queue).collect(),
         RTM_NEWLINK | RTM_SETLINK => return change_link(stack, request),
         RTM_NEWADDR | RTM_DELADDR => return change_address(stack, request),
         _ => return Err(EOPNOTSUPP.why("rtnetlink request")),
@@ -142,6 +153,21 @@ fn link_message(link: &Link) -> Message {
     message.put(IFLA_BROADCAST, &broadcast);
     message.put(IFLA_STATS64, &[0; STATISTICS]);
     message
+}
+
+/// The queue of an interface that is up: none.
+fn queue(link: &Link) -> Option<Message> {
+    const KIND: u16 = 1;
+    let fixed = TcMsg {
+        index: index(link.index),
+        // TC_H_ROOT.
+        parent: u32::MAX,
+        info: 2,
+        ..TcMsg::default()
+    };
+    let mut message = Message::new(RTM_NEWQDISC, &fixed);
+    message.text(KIND, "noqueue");
+    link.up.then_some(message)
 }
 
 /// The interface that a request names, by number or name; `ENODEV`, `EINVAL`.
@@ -399,11 +425,13 @@ fn routes(network: &Network, request: &Request<'_>) -> Result<Vec<Message>, Errn
 
 /// `ip route get`.
 fn way(network: &Network, request: &Request<'_>) -> Result<Message, Errno> {
-    let to = request.attribute::<RtMsg>(RTA_DST).ok_or(EINVAL)?;
-    let to: IpAddr = match (to.first_chunk::<16>(), to.first_chunk::<4>()) {
-        (Some(v6), _) => (*v6).into(),
-        (None, Some(v4)) => (*v4).into(),
-        _ => return Err(EINVAL),
+    let asked: RtMsg = request.fixed()?;
+    let to = request.attribute::<RtMsg>(RTA_DST);
+    let to: IpAddr = match (to, i32::from(asked.family)) {
+        (Some(to), AF_INET6) => (*to.first_chunk::<16>().ok_or(EINVAL)?).into(),
+        (Some(to), _) => (*to.first_chunk::<4>().ok_or(EINVAL)?).into(),
+        (None, AF_INET6) => Ipv6Addr::UNSPECIFIED.into(),
+        (None, _) => Ipv4Addr::UNSPECIFIED.into(),
     };
     let way = network.way(to, None, 0)?;
     let fits = |route: &&Route| route.to.contains(to);

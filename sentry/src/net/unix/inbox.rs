@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use syscalls::Errno;
 use syscalls::abi::net::MessageFlags;
-use syscalls::errno::{EAGAIN, EMSGSIZE, EPIPE};
+use syscalls::errno::{EAGAIN, EINVAL, EMSGSIZE, EPIPE};
 
 use super::super::control::Identity;
 use super::super::{Address, Control, Received};
@@ -18,6 +18,8 @@ struct Parcel {
     len: usize,
     from: Option<Address>,
     control: Control,
+    /// The latest out-of-band byte, or the place where it was.
+    mark: bool,
 }
 
 /// See the module.
@@ -55,12 +57,31 @@ pub(super) struct Label {
     pub(super) control: Control,
 }
 
+/// How a receive wants its data.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Manner {
+    pub(super) peek: bool,
+    /// SO_PEEK_OFF: what is looked at begins after so many bytes.
+    pub(super) offset: usize,
+    /// SO_OOBINLINE.
+    pub(super) inline: bool,
+    /// Bytes of different senders never come together.
+    pub(super) apart: bool,
+}
+
+fn same(a: &Option<Identity>, b: &Option<Identity>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.is_same(b),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
 impl Inbox {
-    /// Appends to a stream as much as fits below `limit`.
+    /// Appends to a stream as much as fits below `limit`, `most` bytes at most.
     pub(super) fn put_stream(
         &self,
         src: &mut Source<'_>,
-        limit: usize,
+        (limit, most): (usize, usize),
         label: Label,
     ) -> Result<usize, Errno> {
         let mut state = self.state.lock();
@@ -70,20 +91,17 @@ impl Inbox {
         if src.remaining() == 0 {
             return Ok(0);
         }
-        let room = limit.saturating_sub(state.bytes.len());
+        let room = limit.saturating_sub(state.bytes.len()).min(most);
         if room == 0 {
             return Err(EAGAIN);
         }
         let count = state.bytes.write(src, room)?;
         // Bytes from the same sender without descriptors join what is there.
-        let same = |a: &Option<Identity>, b: &Option<Identity>| match (a, b) {
-            (Some(a), Some(b)) => a.is_same(b),
-            (a, b) => a.is_none() && b.is_none(),
-        };
         match state.parcels.back_mut() {
             Some(last)
                 if label.control.files.is_empty()
                     && last.control.files.is_empty()
+                    && !last.mark
                     && same(&last.control.credentials, &label.control.credentials) =>
             {
                 last.len += count;
@@ -92,9 +110,33 @@ impl Inbox {
                 len: count,
                 from: label.from,
                 control: label.control,
+                mark: false,
             }),
         }
         Ok(count)
+    }
+
+    /// Appends an out-of-band byte; the one before is one like all others from now on.
+    pub(super) fn put_urgent(&self, byte: u8, limit: usize, label: Label) -> Result<(), Errno> {
+        let mut state = self.state.lock();
+        if state.refused {
+            return Err(EPIPE);
+        }
+        if state.bytes.len() >= limit {
+            return Err(EAGAIN);
+        }
+        state.bytes.write(&mut Source::kernel(&[byte]), 1)?;
+        state.parcels.retain_mut(|parcel| {
+            parcel.mark = false;
+            parcel.len > 0
+        });
+        state.parcels.push_back(Parcel {
+            len: 1,
+            from: label.from,
+            control: label.control,
+            mark: true,
+        });
+        Ok(())
     }
 
     /// Puts one message in, whole; `EMSGSIZE` if it is larger than `limit`.
@@ -127,62 +169,49 @@ impl Inbox {
             len,
             from: label.from,
             control: label.control,
+            mark: false,
         });
         Ok(len)
     }
 
-    /// Takes from a stream; bytes with different ancillary data never come together.
+    /// Takes from a stream: up to the next out-of-band byte, and up to the first bytes with
+    /// descriptors, those included.
     pub(super) fn take_stream(
         &self,
         dst: &mut Sink<'_>,
-        flags: MessageFlags,
+        manner: Manner,
     ) -> Result<Received, Errno> {
-        let peek = flags.contains(MessageFlags::PEEK);
         let mut state = self.state.lock();
-        let State {
-            bytes,
-            parcels,
-            ended,
-            refused,
-        } = &mut *state;
-        let Some(first) = parcels.front_mut() else {
-            return if *ended || *refused {
-                Ok(Received::default())
-            } else {
-                Err(EAGAIN)
-            };
-        };
         if dst.remaining() == 0 {
             return Ok(Received::default());
         }
-        let want = first.len.min(dst.remaining());
-        if peek {
-            let count = dst.write(&bytes.peek(want))?;
-            let control = first.control.clone();
-            return Ok(Received {
-                count,
-                whole: count,
-                from: first.from.clone(),
-                control,
-                ..Received::default()
-            });
+        let taken = state.take(dst, manner)?;
+        if taken.is_none() && !(state.ended || state.refused) {
+            return Err(EAGAIN);
         }
-        let count = bytes.read(dst, want)?;
-        first.len -= count;
-        let control = Control {
-            files: std::mem::take(&mut first.control.files),
-            credentials: first.control.credentials.clone(),
-            ..Control::default()
-        };
-        let from = first.from.clone();
-        if first.len == 0 {
-            parcels.pop_front();
+        Ok(taken.unwrap_or_default())
+    }
+
+    /// Takes the out-of-band byte; `EINVAL` if there is none.
+    pub(super) fn take_urgent(
+        &self,
+        dst: &mut Sink<'_>,
+        manner: Manner,
+    ) -> Result<Received, Errno> {
+        let mut state = self.state.lock();
+        let at = state.urgent().filter(|_| !manner.inline).ok_or(EINVAL)?;
+        let before = state.parcels.iter().take(at).map(|parcel| parcel.len).sum();
+        let count = dst.write(&state.bytes.peek_at(before, 1))?;
+        if !manner.peek {
+            state.bytes.remove(before);
+            if let Some(parcel) = state.parcels.get_mut(at) {
+                parcel.len = 0;
+            }
         }
         Ok(Received {
             count,
             whole: count,
-            from,
-            control,
+            told: MessageFlags::OOB,
             ..Received::default()
         })
     }
@@ -191,28 +220,31 @@ impl Inbox {
     pub(super) fn take_message(
         &self,
         dst: &mut Sink<'_>,
-        flags: MessageFlags,
+        manner: Manner,
     ) -> Result<Received, Errno> {
         let mut state = self.state.lock();
-        let State {
-            bytes,
-            parcels,
-            ended,
-            refused,
-        } = &mut *state;
-        let Some(first) = parcels.front() else {
-            return if *ended || *refused {
+        let over = state.ended || state.refused;
+        let State { bytes, parcels, .. } = &mut *state;
+        // SO_PEEK_OFF goes beyond whole messages.
+        let (mut at, mut start, mut offset) = (0, 0, manner.offset);
+        while let Some(parcel) = parcels.get(at).filter(|p| offset > 0 && offset >= p.len) {
+            start += parcel.len;
+            offset -= parcel.len;
+            at += 1;
+        }
+        let Some(parcel) = parcels.get(at) else {
+            return if over {
                 Ok(Received::default())
             } else {
                 Err(EAGAIN)
             };
         };
-        let whole = first.len;
-        let data = bytes.peek(whole);
-        let count = dst.write(data.get(..whole.min(dst.remaining())).unwrap_or(&data))?;
-        let (from, control) = (first.from.clone(), first.control.clone());
-        if !flags.contains(MessageFlags::PEEK) {
-            bytes.skip(whole);
+        let whole = parcel.len - offset;
+        let count = dst.write(&bytes.peek_at(start + offset, whole.min(dst.remaining())))?;
+        let (from, control) = (parcel.from.clone(), parcel.control.clone());
+        let len = parcel.len;
+        if !manner.peek {
+            bytes.skip(len);
             parcels.pop_front();
         }
         Ok(Received {
@@ -224,10 +256,10 @@ impl Inbox {
         })
     }
 
-    /// Bytes that wait; of the first message only for `messages`.
-    pub(super) fn waiting(&self, messages: bool) -> usize {
+    /// Bytes that wait; of the first message only for datagrams.
+    pub(super) fn waiting(&self, first_only: bool) -> usize {
         let state = self.state.lock();
-        if messages {
+        if first_only {
             state.parcels.front().map_or(0, |first| first.len)
         } else {
             state.bytes.len()
@@ -238,6 +270,21 @@ impl Inbox {
     pub(super) fn is_readable(&self) -> bool {
         let state = self.state.lock();
         !state.parcels.is_empty() || state.ended || state.refused
+    }
+
+    /// True if an out-of-band byte waits.
+    pub(super) fn has_urgent(&self) -> bool {
+        self.state.lock().urgent().is_some()
+    }
+
+    /// SIOCATMARK: the next byte is, or was, the out-of-band one.
+    pub(super) fn is_at_mark(&self) -> bool {
+        let state = self.state.lock();
+        let mut next = state.parcels.iter();
+        match next.next() {
+            Some(first) if first.mark => first.len > 0 || !next.any(|parcel| parcel.mark),
+            _ => false,
+        }
     }
 
     /// True if a sender finds room.
@@ -256,23 +303,111 @@ impl Inbox {
         self.state.lock().ended
     }
 
-    /// No more is received; what waits is dropped.
-    pub(super) fn refuse(&self, forget: bool) {
+    /// No more is received; what waits is dropped. True if that was anything.
+    pub(super) fn refuse(&self, forget: bool) -> bool {
         let dropped = {
             let mut state = self.state.lock();
             state.refused = true;
             if !forget {
-                return;
+                return false;
             }
             state.bytes = Ring::default();
             std::mem::take(&mut state.parcels)
         };
         // Files among it are closed without the lock.
-        drop(dropped);
+        !dropped.is_empty()
     }
 
     /// True once nobody receives any more.
     pub(super) fn is_refused(&self) -> bool {
         self.state.lock().refused
+    }
+}
+
+impl State {
+    /// Where the out-of-band byte is among the parcels.
+    fn urgent(&self) -> Option<usize> {
+        let is = |parcel: &Parcel| parcel.mark && parcel.len > 0;
+        self.parcels.iter().position(is)
+    }
+
+    /// See [`Inbox::take_stream`]; `None` if there is nothing.
+    fn take(&mut self, dst: &mut Sink<'_>, manner: Manner) -> Result<Option<Received>, Errno> {
+        let mut received: Option<Received> = None;
+        // The parcel, where its bytes begin, and what SO_PEEK_OFF leaves out of them.
+        let (mut at, mut start, mut offset) = (0, 0, manner.offset);
+        while let Some(parcel) = self.parcels.get_mut(at) {
+            if dst.remaining() == 0 {
+                break;
+            }
+            if parcel.mark {
+                if received.is_some() {
+                    break;
+                }
+                let skipped = !manner.inline || parcel.len == 0;
+                if !manner.peek {
+                    if skipped {
+                        if parcel.len > 0 {
+                            self.bytes.remove(start);
+                        }
+                        self.parcels.remove(at);
+                        continue;
+                    }
+                    parcel.mark = false;
+                } else if skipped {
+                    start += parcel.len;
+                    at += 1;
+                    continue;
+                }
+            }
+            if offset >= parcel.len {
+                offset -= parcel.len;
+                start += parcel.len;
+                at += 1;
+                continue;
+            }
+            let first = received.is_none();
+            let total = received.get_or_insert_with(Received::default);
+            if first {
+                total.from = parcel.from.clone();
+                total.control.credentials = parcel.control.credentials.clone();
+            } else if manner.apart && !same(&total.control.credentials, &parcel.control.credentials)
+            {
+                break;
+            }
+            let want = (parcel.len - offset).min(dst.remaining());
+            let wrote = if manner.peek {
+                dst.write(&self.bytes.peek_at(start + offset, want))
+            } else {
+                self.bytes.read(dst, want)
+            };
+            let count = match wrote {
+                Err(error) if first => return Err(error),
+                wrote => wrote.unwrap_or(0),
+            };
+            total.count += count;
+            total.whole += count;
+            let whole = count == parcel.len - offset;
+            let carries = !parcel.control.files.is_empty();
+            if manner.peek {
+                total
+                    .control
+                    .files
+                    .extend(parcel.control.files.iter().cloned());
+                start += parcel.len;
+                offset = 0;
+                at += 1;
+            } else {
+                parcel.len -= count;
+                total.control.files.append(&mut parcel.control.files);
+                if parcel.len == 0 {
+                    self.parcels.pop_front();
+                }
+            }
+            if carries || !whole {
+                break;
+            }
+        }
+        Ok(received)
     }
 }

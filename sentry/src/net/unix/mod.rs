@@ -1,12 +1,15 @@
 //! Sockets of AF_UNIX, unix(7).
 
 mod inbox;
+mod list;
 mod name;
+mod options;
 mod socket;
 
 use syscalls::Errno;
 use syscalls::abi::net::MessageFlags;
 
+pub use self::list::Listed;
 pub use self::name::AbstractNames;
 pub use self::socket::UnixSocket;
 use super::Socket;

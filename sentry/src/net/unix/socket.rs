@@ -1,49 +1,66 @@
 //! A socket.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use syscalls::abi::net::{
-    AF_UNIX, MessageFlags, SO_PEERCRED, SO_PEERGROUPS, SO_PEERSEC, SOL_SOCKET, SOMAXCONN, Ucred,
-};
+use syscalls::abi::fs::SIOCATMARK;
+use syscalls::abi::net::{AF_UNIX, MessageFlags, SO_OOBINLINE, SOMAXCONN};
 use syscalls::errno::{
-    EAGAIN, ECONNREFUSED, EINVAL, EISCONN, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPIPE, EPROTOTYPE,
-    ETIMEDOUT,
+    EADDRINUSE, EAGAIN, ECONNREFUSED, ECONNRESET, EINVAL, EISCONN, ENOTCONN, ENOTTY, EOPNOTSUPP,
+    EPERM, EPIPE, EPROTOTYPE, ETIMEDOUT,
 };
-use syscalls::{Errno, Stop};
-use zerocopy::IntoBytes;
+use syscalls::{Errno, Stop, SysResult, UserAddr};
 
 use super::super::control::{self, Control, Identity};
 use super::super::filter::Circumstances;
-use super::super::{Address, Asked, Given, Kind, Options, Outgoing, Received, Shutdown, Socket};
-use super::inbox::{Inbox, Label};
+use super::super::{
+    Address, Asked, Given, Kind, NetNamespace, Options, Outgoing, Received, Shutdown, Socket,
+};
+use super::inbox::{Inbox, Label, Manner};
 use super::name::{self, Name};
 use crate::sync::{Level, Mutex};
 use crate::task::{Current, of_this_thread};
-use crate::vfs::{Sink, Source};
+use crate::vfs::{Sink, Source, Walking};
 use crate::wait::{Deadline, Ready, WaitQueue};
+
+/// Whether the last byte of a send is out of band.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Urgency {
+    None,
+    LastByte,
+}
+
+/// What Linux takes of a send buffer for a message besides its bytes.
+const MESSAGE: usize = 32;
 
 /// See the module.
 pub struct UnixSocket {
-    kind: Kind,
-    options: Options,
+    /// Where it was made.
+    home: Arc<NetNamespace>,
+    pub(super) kind: Kind,
+    pub(super) options: Options,
     queue: WaitQueue,
-    inbox: Arc<Inbox>,
-    state: Mutex<State>,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) state: Mutex<State>,
     this: Weak<UnixSocket>,
+    /// Number of the inode, 0 until it has one.
+    pub(super) ino: AtomicU64,
 }
 
-struct State {
-    name: Option<Name>,
-    role: Role,
+pub(super) struct State {
+    pub(super) name: Option<Name>,
+    pub(super) role: Role,
     /// Credentials of whoever made, connected or listened, for the peer's SO_PEERCRED.
     own: Identity,
     peer_credentials: Option<Identity>,
     /// shutdown(SHUT_WR).
-    write_shut: bool,
+    pub(super) write_shut: bool,
+    /// What SO_ERROR or the next call tells.
+    error: Option<Errno>,
 }
 
-enum Role {
+pub(super) enum Role {
     Idle,
     Listening {
         waiting: VecDeque<Arc<UnixSocket>>,
@@ -59,25 +76,30 @@ enum Role {
 impl UnixSocket {
     /// A socket that is neither bound nor connected.
     pub fn new(task: &Current, kind: Kind) -> Arc<Self> {
-        Self::make(kind, control::own(task))
+        Self::make(&task.net.get(), kind, control::own(task))
     }
 
-    fn make(kind: Kind, own: Identity) -> Arc<Self> {
+    fn make(home: &Arc<NetNamespace>, kind: Kind, own: Identity) -> Arc<Self> {
         let state = State {
             name: None,
             role: Role::Idle,
             own,
             peer_credentials: None,
             write_shut: false,
+            error: None,
         };
-        Arc::new_cyclic(|this| UnixSocket {
+        let socket = Arc::new_cyclic(|this| UnixSocket {
+            home: home.clone(),
             kind,
             options: Options::default(),
             queue: WaitQueue::new(),
             inbox: Arc::default(),
             state: Mutex::new(Level::FileLocks, state),
             this: this.clone(),
-        })
+            ino: AtomicU64::new(0),
+        });
+        home.unix.add(&socket.this);
+        socket
     }
 
     /// socketpair(2).
@@ -113,20 +135,23 @@ impl UnixSocket {
 
     /// The inbox that a send without an address goes to, and who reads it.
     fn destination(&self) -> Result<(Arc<Inbox>, Option<Arc<UnixSocket>>), Errno> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        if let Some(error) = state.error.take() {
+            return Err(error);
+        }
         if state.write_shut {
             return Err(EPIPE);
         }
-        match &state.role {
-            Role::Connected { peer, inbox, .. } => {
-                let peer = peer.upgrade();
-                if peer.is_none() && self.kind == Kind::Datagram {
-                    return Err(ECONNREFUSED);
-                }
-                Ok((inbox.clone(), peer))
-            }
-            _ => Err(ENOTCONN),
+        let Role::Connected { peer, inbox, .. } = &state.role else {
+            return Err(ENOTCONN);
+        };
+        let (inbox, peer) = (inbox.clone(), peer.upgrade());
+        if peer.is_none() && self.kind == Kind::Datagram {
+            // Who has gone is forgotten.
+            state.role = Role::Idle;
+            return Err(ECONNREFUSED);
         }
+        Ok((inbox, peer))
     }
 
     fn put(
@@ -134,9 +159,26 @@ impl UnixSocket {
         src: &mut Source<'_>,
         label: Label,
         to: (Arc<Inbox>, Option<Arc<UnixSocket>>),
+        urgency: Urgency,
     ) -> Result<usize, Errno> {
         let (inbox, reader) = to;
         let limit = self.options.send_limit();
+        // The last byte of urgent data goes apart.
+        let last = urgency == Urgency::LastByte && src.remaining() == 1;
+        let most = match urgency {
+            Urgency::None => usize::MAX,
+            Urgency::LastByte => src.remaining() - 1,
+        };
+        if last {
+            let mut byte = [0];
+            src.read(&mut byte)?;
+            inbox.put_urgent(byte[0], limit, label)?;
+            if let Some(reader) = reader {
+                reader.queue.notify(Ready::PRI);
+                reader.queue.notify(Ready::READABLE);
+            }
+            return Ok(1);
+        }
         let judge = reader.as_ref().filter(|reader| reader.options.has_filter());
         let put = if let Some(judge) = judge.filter(|_| self.messages()) {
             let mut data = vec![0; src.remaining()];
@@ -152,9 +194,9 @@ impl UnixSocket {
                 }
             }
         } else if self.messages() {
-            inbox.put_message(src, limit, label)
+            inbox.put_message(src, limit.saturating_sub(MESSAGE), label)
         } else {
-            inbox.put_stream(src, limit, label)
+            inbox.put_stream(src, (limit, most), label)
         };
         if put.is_ok()
             && let Some(reader) = reader
@@ -164,11 +206,29 @@ impl UnixSocket {
         put
     }
 
+    /// Who wants to be told who sends has a name himself.
+    fn bind_for_sender(&self, task: &Current) -> Result<(), Errno> {
+        if !self.options.wants_sender() || self.state.lock().name.is_some() {
+            return Ok(());
+        }
+        let name = name::bind(task, Name::Unnamed, &self.this)?;
+        self.state.lock().name = Some(name);
+        Ok(())
+    }
+
+    /// True unless the socket is connected to another one than `sender`.
+    fn hears(&self, sender: &UnixSocket) -> bool {
+        match &self.state.lock().role {
+            Role::Connected { peer, .. } => std::ptr::eq(peer.as_ptr(), sender),
+            _ => true,
+        }
+    }
+
     /// Credentials go with data where the receiver, or the sender, asked for them.
     fn label(&self, control: Control, receiver: Option<&Arc<UnixSocket>>) -> Label {
         let mut control = control;
-        let wanted = self.options.passes_credentials()
-            || receiver.is_some_and(|r| r.options.passes_credentials());
+        let wanted = self.options.wants_sender()
+            || receiver.is_some_and(|receiver| receiver.options.wants_sender());
         if wanted && control.credentials.is_none() {
             // Whoever sends, not whoever made the socket.
             let sender = of_this_thread();
@@ -194,12 +254,15 @@ impl UnixSocket {
             let Role::Listening { waiting, backlog } = &state.role else {
                 return Err(ECONNREFUSED);
             };
+            if listener.inbox.is_refused() {
+                return Err(ECONNREFUSED);
+            }
             if waiting.len() > *backlog {
                 return Err(EAGAIN);
             }
             (state.name.clone(), state.own.clone())
         };
-        let server = Self::make(self.kind, listener_own.clone());
+        let server = Self::make(&self.home, self.kind, listener_own.clone());
         {
             let client_name = self.state.lock().name.clone();
             let mut state = server.state.lock();
@@ -260,10 +323,11 @@ impl Socket for UnixSocket {
     fn bind(&self, task: &Current, to: &Address) -> Result<(), Errno> {
         let name = Name::parse(to)?;
         if self.state.lock().name.is_some() {
-            return if name == Name::Unnamed {
-                Ok(())
-            } else {
-                Err(EINVAL)
+            return match &name {
+                Name::Unnamed => Ok(()),
+                // What is there already is found first.
+                Name::Path(path) if task.walk(path, Walking::empty()).is_ok() => Err(EADDRINUSE),
+                _ => Err(EINVAL),
             };
         }
         let name = name::bind(task, name, &self.this)?;
@@ -278,20 +342,19 @@ impl Socket for UnixSocket {
                 return Ok(());
             }
             let name = Name::parse(to)?;
+            self.bind_for_sender(task)?;
             let peer = name::find(task, &name)?;
             if peer.kind != self.kind {
                 return Err(EPROTOTYPE.into());
+            }
+            if !peer.hears(self) {
+                return Err(EPERM.into());
             }
             self.join(&peer, Some(name));
             return Ok(());
         }
         let name = Name::parse(to)?;
-        let already = match &self.state.lock().role {
-            Role::Connected { .. } => Err(EISCONN),
-            Role::Listening { .. } => Err(EINVAL),
-            Role::Idle => Ok(()),
-        };
-        already?;
+        self.bind_for_sender(task)?;
         let listener = name::find(task, &name)?;
         if nonblocking {
             return Ok(self.knock(task, &listener, &name)?);
@@ -336,7 +399,10 @@ impl Socket for UnixSocket {
             return Err(EOPNOTSUPP);
         }
         let accepted = match &mut self.state.lock().role {
-            Role::Listening { waiting, .. } => waiting.pop_front().ok_or(EAGAIN),
+            Role::Listening { waiting, .. } => match waiting.pop_front() {
+                None if self.inbox.is_refused() => Err(EINVAL),
+                accepted => accepted.ok_or(EAGAIN),
+            },
             _ => Err(EINVAL),
         }?;
         self.inbox.room.notify(Ready::WRITABLE);
@@ -344,14 +410,25 @@ impl Socket for UnixSocket {
     }
 
     fn send(&self, src: &mut Source<'_>, message: &mut Outgoing<'_>) -> Result<usize, Errno> {
-        if message.flags.contains(MessageFlags::OOB) {
-            return Err(EOPNOTSUPP.why("no out-of-band data on Unix sockets"));
+        let urgency = if message.flags.contains(MessageFlags::OOB) {
+            if self.kind != Kind::Stream || src.remaining() == 0 {
+                return Err(EOPNOTSUPP);
+            }
+            Urgency::LastByte
+        } else {
+            Urgency::None
+        };
+        if self.kind == Kind::Datagram {
+            self.bind_for_sender(message.task)?;
         }
         let to = match &message.to {
             Some(to) if self.kind == Kind::Datagram => {
                 let peer = name::find(message.task, &Name::parse(to)?)?;
                 if peer.kind != self.kind {
                     return Err(EPROTOTYPE);
+                }
+                if !peer.hears(self) {
+                    return Err(EPERM);
                 }
                 (peer.inbox.clone(), Some(peer))
             }
@@ -360,7 +437,7 @@ impl Socket for UnixSocket {
             _ => self.destination()?,
         };
         let label = self.label(message.control.clone(), to.1.as_ref());
-        let count = self.put(src, label, to)?;
+        let count = self.put(src, label, to, urgency)?;
         // Descriptors go with the first bytes only.
         message.control = Control::default();
         Ok(count)
@@ -369,45 +446,80 @@ impl Socket for UnixSocket {
     fn send_plain(&self, src: &mut Source<'_>, _: MessageFlags) -> Result<usize, Errno> {
         let to = self.destination()?;
         let label = self.label(Control::default(), to.1.as_ref());
-        self.put(src, label, to)
+        self.put(src, label, to, Urgency::None)
     }
 
     fn receive(&self, dst: &mut Sink<'_>, flags: MessageFlags) -> Result<Received, Errno> {
-        if flags.contains(MessageFlags::OOB) {
-            return Err(EINVAL);
-        }
         let stream = self.kind == Kind::Stream;
+        let urgent = flags.contains(MessageFlags::OOB);
+        if urgent && !stream {
+            return Err(EOPNOTSUPP);
+        }
         if self.kind != Kind::Datagram && !matches!(self.state.lock().role, Role::Connected { .. })
         {
             return Err(if stream { EINVAL } else { ENOTCONN });
         }
-        let received = if stream {
-            self.inbox.take_stream(dst, flags)?
-        } else {
-            self.inbox.take_message(dst, flags)?
+        let peek = flags.contains(MessageFlags::PEEK);
+        let offset = self.options.peek_offset().filter(|_| peek && !urgent);
+        let manner = Manner {
+            peek,
+            offset: offset.unwrap_or(0),
+            inline: self.options.kept(SO_OOBINLINE) != 0,
+            apart: self.options.wants_sender(),
         };
-        if !flags.contains(MessageFlags::PEEK) {
-            self.inbox.room.notify(Ready::WRITABLE);
-            if let Some(peer) = self.peer_socket() {
-                peer.queue.notify(Ready::WRITABLE);
+        let wanted = dst.remaining() > 0;
+        let received = match (urgent, stream) {
+            (true, _) => self.inbox.take_urgent(dst, manner),
+            (false, true) => self.inbox.take_stream(dst, manner),
+            (false, false) => self.inbox.take_message(dst, manner),
+        };
+        // Who does not wait is not told that nothing will come any more.
+        let received = match received {
+            Ok(nothing)
+                if self.kind == Kind::Datagram
+                    && flags.contains(MessageFlags::DONTWAIT)
+                    && nothing.from.is_none()
+                    && nothing.whole == 0
+                    && self.inbox.is_refused() =>
+            {
+                Err(EAGAIN)
             }
+            received => received,
+        };
+        let ended = match &received {
+            Ok(received) => wanted && received.count == 0 && self.inbox.waiting(false) == 0,
+            Err(error) => *error == EAGAIN,
+        };
+        if ended && let Some(error) = self.state.lock().error.take() {
+            return Err(error);
+        }
+        let received = received?;
+        if peek {
+            self.options.peeked(received.count);
+            return Ok(received);
+        }
+        self.options.taken(if stream {
+            received.count
+        } else {
+            received.whole
+        });
+        self.inbox.room.notify(Ready::WRITABLE);
+        if let Some(peer) = self.peer_socket() {
+            peer.queue.notify(Ready::WRITABLE);
         }
         Ok(received)
     }
 
     fn shutdown(&self, how: Shutdown) -> Result<(), Errno> {
-        let inbox = match &mut *self.state.lock() {
-            State {
-                role: Role::Connected { inbox, .. },
-                write_shut,
-                ..
-            } => {
-                *write_shut |= how.write;
-                inbox.clone()
+        let inbox = {
+            let mut state = self.state.lock();
+            state.write_shut |= how.write;
+            match &state.role {
+                Role::Connected { inbox, .. } => Some(inbox.clone()),
+                _ => None,
             }
-            _ => return Err(ENOTCONN),
         };
-        if how.write && self.kind != Kind::Datagram {
+        if let Some(inbox) = inbox.filter(|_| how.write && self.kind != Kind::Datagram) {
             inbox.end();
         }
         if how.read {
@@ -442,28 +554,37 @@ impl Socket for UnixSocket {
         task: &Current,
         level: i32,
         name: i32,
-        _: Asked,
+        asked: Asked,
     ) -> Result<Vec<u8>, Errno> {
-        match (level, name) {
-            (SOL_SOCKET, SO_PEERCRED) => {
-                let nobody = Ucred {
-                    pid: 0,
-                    uid: u32::MAX,
-                    gid: u32::MAX,
-                };
-                let peer = self.state.lock().peer_credentials.clone();
-                let peer = peer.map_or(nobody, |peer| peer.seen_by(task));
-                Ok(peer.as_bytes().to_vec())
-            }
-            // Without a security module there is no label.
-            (SOL_SOCKET, SO_PEERSEC | SO_PEERGROUPS) => Err(ENOPROTOOPT),
-            (SOL_SOCKET, _) => Err(ENOPROTOOPT),
-            _ => Err(EOPNOTSUPP),
-        }
+        self.own_option(task, level, name, asked)
     }
 
     fn set_option(&self, _: &Current, _: i32, _: i32, _: Given<'_>) -> Result<(), Errno> {
         Err(EOPNOTSUPP)
+    }
+
+    fn peer_identity(&self) -> Option<Identity> {
+        self.state.lock().peer_credentials.clone()
+    }
+
+    fn take_error(&self) -> Option<Errno> {
+        self.state.lock().error.take()
+    }
+
+    fn note_inode(&self, ino: u64) {
+        self.ino.store(ino, Ordering::Relaxed);
+    }
+
+    fn ioctl(&self, task: &mut Current, command: u32, argument: u64) -> SysResult {
+        match command {
+            SIOCATMARK if self.kind == Kind::Stream => {
+                let at_mark = i32::from(self.inbox.is_at_mark());
+                task.mem().write(UserAddr::new(argument).cast(), &at_mark)?;
+                Ok(0)
+            }
+            SIOCATMARK => Err(EOPNOTSUPP.into()),
+            _ => Err(ENOTTY.into()),
+        }
     }
 
     fn is_listening(&self) -> bool {
@@ -471,7 +592,10 @@ impl Socket for UnixSocket {
     }
 
     fn readable_bytes(&self) -> Result<usize, Errno> {
-        Ok(self.inbox.waiting(self.messages()))
+        if self.is_listening() {
+            return Err(EINVAL);
+        }
+        Ok(self.inbox.waiting(self.kind == Kind::Datagram))
     }
 
     fn unsent_bytes(&self) -> Result<usize, Errno> {
@@ -500,10 +624,16 @@ impl Socket for UnixSocket {
             } => (Some(inbox.clone()), *write_shut),
             State {
                 role: Role::Idle, ..
-            } if self.kind != Kind::Datagram => return Ready::WRITABLE | Ready::HUP,
+            } if self.kind != Kind::Datagram => {
+                let mut ready = Ready::WRITABLE | Ready::HUP;
+                ready.set(Ready::READABLE | Ready::RDHUP, self.inbox.is_refused());
+                return ready;
+            }
             State { write_shut, .. } => (None, *write_shut),
         };
         ready.set(Ready::READABLE, self.inbox.is_readable());
+        ready.set(Ready::PRI, self.inbox.has_urgent());
+        ready.set(Ready::ERR, self.state.lock().error.is_some());
         let room = peer_inbox
             .as_ref()
             .is_none_or(|inbox| inbox.has_room(self.options.send_limit()));
@@ -536,11 +666,14 @@ impl Drop for UnixSocket {
     fn drop(&mut self) {
         // Nobody else has the socket any more: its state needs no waiting for.
         let role = std::mem::replace(&mut self.state.lock().role, Role::Idle);
-        self.inbox.refuse(true);
+        let unread = self.inbox.refuse(true);
         match role {
             Role::Connected { peer, inbox, .. } if self.kind != Kind::Datagram => {
                 inbox.end();
                 if let Some(peer) = peer.upgrade() {
+                    if unread {
+                        peer.state.lock().error = Some(ECONNRESET);
+                    }
                     peer.queue.notify(Ready::all());
                 }
             }

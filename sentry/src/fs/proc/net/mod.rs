@@ -51,8 +51,5 @@ Udp: 0 0 0 0 0 0 0 0 0
     Entry::text("tcp6", sockets::tcp6),
     Entry::text("udp", sockets::udp),
     Entry::text("udp6", sockets::udp6),
-    Entry::fixed(
-        "unix",
-        "Num       RefCount Protocol Flags    Type St Inode Path\n",
-    ),
+    Entry::text("unix", sockets::unix),
 ];

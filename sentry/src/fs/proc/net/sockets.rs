@@ -63,6 +63,46 @@ pub(super) fn packet(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
     Ok(text.into_bytes())
 }
 
+pub(super) fn unix(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
+    /// SO_ACCEPTCON.
+    const LISTENS: u32 = 1 << 16;
+    let mut text = b"Num       RefCount Protocol Flags    Type St Inode Path\n".to_vec();
+    for socket in process.net()?.unix.all() {
+        let socket = socket.listed();
+        let flags = if socket.backlog > 0 { LISTENS } else { 0 };
+        // SS_UNCONNECTED or SS_CONNECTED.
+        let state = if socket.peer.is_some() { 3 } else { 1 };
+        let mut line = String::new();
+        put!(
+            line,
+            "{:016x}: {:08X} {:08X} {flags:08X} {:04X} {state:02X} {:5}",
+            0,
+            socket.references,
+            0,
+            socket.kind,
+            socket.ino
+        );
+        text.extend_from_slice(line.as_bytes());
+        if let Some(name) = &socket.name {
+            text.push(b' ');
+            // NULs are shown, but for the one that ends a path.
+            let is_abstract = name.first() == Some(&0);
+            let shown = if is_abstract {
+                name.as_slice()
+            } else {
+                name.split_last().map_or(&[][..], |(_, path)| path)
+            };
+            text.extend(
+                shown
+                    .iter()
+                    .map(|&byte| if byte == 0 { b'@' } else { byte }),
+            );
+        }
+        text.push(b'\n');
+    }
+    Ok(text)
+}
+
 fn table(
     process: &Process,
     head: &str,

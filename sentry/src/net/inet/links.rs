@@ -281,7 +281,10 @@ impl Network {
                     .links
                     .iter()
                     .find(|link| !link.is_loopback() && (device == 0 || link.index == device));
-                other.or_else(|| self.link(device)).filter(|link| link.up)
+                other
+                    .or_else(|| self.link(device))
+                    // Groups of IPv6 have no way over the loopback.
+                    .filter(|link| link.up && !(to.is_ipv6() && link.is_loopback()))
             }
             None => None,
         };

@@ -1,7 +1,7 @@
 //! Sockets for those who list them: /proc/net/unix and sock_diag(7).
 
 use super::UnixSocket;
-use super::socket::Role;
+use super::connection::Role;
 use crate::net::Kind;
 use std::sync::atomic::Ordering;
 

@@ -1,5 +1,6 @@
 //! Sockets of AF_UNIX, unix(7).
 
+mod connection;
 mod inbox;
 mod list;
 mod name;
@@ -9,9 +10,10 @@ mod socket;
 use syscalls::Errno;
 use syscalls::abi::net::MessageFlags;
 
+pub use self::connection::UnixSocket;
 pub use self::list::Listed;
 pub use self::name::AbstractNames;
-pub use self::socket::UnixSocket;
+
 use super::Socket;
 use crate::vfs::Source;
 

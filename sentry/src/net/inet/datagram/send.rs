@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use syscalls::Errno;
-use syscalls::abi::net::{IPPROTO_UDP, MessageFlags, UDP_CORK, UDP_SEGMENT};
+use syscalls::abi::net::{IPPROTO_UDP, MessageFlags, SO_ZEROCOPY, UDP_CORK, UDP_SEGMENT};
 use syscalls::errno::{EDESTADDRREQ, EFAULT, EINVAL, EMSGSIZE, ENETUNREACH, EOPNOTSUPP, EPIPE};
 
 use super::super::addr::Endpoint;
@@ -21,8 +21,10 @@ use crate::vfs::Source;
 /// The most data of one datagram: what the length fields of IP and UDP leave.
 const MAX_V4: usize = 65507;
 const MAX_V6: usize = 65527;
+/// The largest packet of IPv4.
+const MAX_PACKET: usize = 65535;
 /// Datagrams that one send is cut into at most.
-const MAX_SEGMENTS: usize = 64;
+const MAX_SEGMENTS: usize = 128;
 
 impl DatagramSocket {
     pub(super) fn send_to(
@@ -48,6 +50,9 @@ impl DatagramSocket {
             IpAddr::V6(_) => MAX_V6,
         };
         if len > most {
+            if len <= MAX_PACKET || to.ip.is_ipv6() {
+                self.too_large(to, way.mtu);
+            }
             return Err(EMSGSIZE);
         }
         if let Some(error) = self.errors.take() {
@@ -77,6 +82,9 @@ impl DatagramSocket {
                 }
             }
             _ => self.emit(data, to, way, wishes)?,
+        }
+        if flags.contains(MessageFlags::ZEROCOPY) && self.options.kept(SO_ZEROCOPY) != 0 {
+            self.copied();
         }
         Ok(len)
     }

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use syscalls::Errno;
 use syscalls::abi::net::SockExtendedErr;
-use syscalls::errno::{EAGAIN, ECONNREFUSED};
+use syscalls::errno::{EAGAIN, ECONNREFUSED, EMSGSIZE};
 use zerocopy::FromZeros;
 
 use super::super::addr::Endpoint;
@@ -16,9 +16,9 @@ use crate::sync::{Level, Mutex};
 pub(in crate::net::inet) struct Queued {
     pub(in crate::net::inet) error: SockExtendedErr,
     /// Who told.
-    pub(in crate::net::inet) offender: IpAddr,
+    pub(in crate::net::inet) offender: Option<IpAddr>,
     /// Where the datagram was to go.
-    pub(in crate::net::inet) to: Endpoint,
+    pub(in crate::net::inet) to: Option<Endpoint>,
     /// The datagram.
     pub(in crate::net::inet) data: Vec<u8>,
 }
@@ -26,6 +26,8 @@ pub(in crate::net::inet) struct Queued {
 pub(in crate::net::inet) struct Errors {
     pending: AtomicI32,
     queue: Mutex<VecDeque<Queued>>,
+    /// Sends with MSG_ZEROCOPY so far.
+    copies: AtomicU32,
 }
 
 /// What somebody on the way says of a packet.
@@ -42,6 +44,11 @@ pub(in crate::net::inet) struct Told {
     pub(in crate::net::inet) offender: IpAddr,
 }
 
+/// The kernel itself tells, `SO_EE_ORIGIN_LOCAL` and `SO_EE_ORIGIN_ZEROCOPY`.
+const ORIGIN_LOCAL: u8 = 1;
+const ORIGIN_ZEROCOPY: u8 = 5;
+/// `SO_EE_CODE_ZEROCOPY_COPIED`.
+const COPIED: u8 = 1;
 /// Who told of an error, `SO_EE_ORIGIN_ICMP` and `SO_EE_ORIGIN_ICMP6`.
 const ORIGIN_ICMP: u8 = 2;
 const ORIGIN_ICMP6: u8 = 3;
@@ -76,8 +83,8 @@ impl Told {
         };
         Queued {
             error,
-            offender: self.offender,
-            to,
+            offender: Some(self.offender),
+            to: Some(to),
             data,
         }
     }
@@ -91,6 +98,7 @@ impl Default for Errors {
         Errors {
             pending: AtomicI32::new(0),
             queue: Mutex::new(Level::Leaf, VecDeque::new()),
+            copies: AtomicU32::new(0),
         }
     }
 }
@@ -118,13 +126,52 @@ impl Errors {
         }
     }
 
+    /// A packet to `to` was larger than `most`: kept, and told by the call.
+    pub(in crate::net::inet) fn too_large(&self, to: Endpoint, most: u32) {
+        let error = SockExtendedErr {
+            errno: EMSGSIZE.raw().into(),
+            origin: ORIGIN_LOCAL,
+            info: most,
+            ..SockExtendedErr::new_zeroed()
+        };
+        self.queue(Queued {
+            error,
+            offender: None,
+            to: Some(to),
+            data: Vec::new(),
+        });
+    }
+
+    /// What a send with MSG_ZEROCOPY gave is the program's again. It was copied.
+    pub(in crate::net::inet) fn copied(&self) {
+        let number = self.copies.fetch_add(1, Ordering::Relaxed);
+        let error = SockExtendedErr {
+            origin: ORIGIN_ZEROCOPY,
+            code: COPIED,
+            info: number,
+            data: number,
+            ..SockExtendedErr::new_zeroed()
+        };
+        self.queue(Queued {
+            error,
+            offender: None,
+            to: None,
+            data: Vec::new(),
+        });
+    }
+
     /// The next of them; `EAGAIN`. What SO_ERROR says follows the queue.
     pub(in crate::net::inet) fn next(&self) -> Result<Queued, Errno> {
         let mut queue = self.queue.lock();
         let first = queue.pop_front().ok_or(EAGAIN)?;
-        let following = queue.front().map_or(0, |next| next.error.errno);
-        self.pending
-            .store(i32::try_from(following).unwrap_or(0), Ordering::Relaxed);
+        let by_icmp = |queued: &&Queued| {
+            queued.error.origin != ORIGIN_LOCAL && queued.error.origin != ORIGIN_ZEROCOPY
+        };
+        let following = queue.front().filter(by_icmp).map(|next| next.error.errno);
+        if following.is_some() || by_icmp(&&first) {
+            let following = i32::try_from(following.unwrap_or(0)).unwrap_or(0);
+            self.pending.store(following, Ordering::Relaxed);
+        }
         Ok(first)
     }
 

@@ -75,6 +75,21 @@ impl Inbox {
         self.0.lock().waiting.front().cloned().ok_or(EAGAIN)
     }
 
+    /// A copy of what comes after so many bytes, SO_PEEK_OFF: the rest of a datagram, or the
+    /// next one; `EAGAIN`.
+    pub(in crate::net::inet) fn peek_from(&self, mut offset: usize) -> Result<Datagram, Errno> {
+        let state = self.0.lock();
+        for datagram in &state.waiting {
+            if offset == 0 || offset < datagram.data.len() {
+                let mut datagram = datagram.clone();
+                datagram.data.drain(..offset);
+                return Ok(datagram);
+            }
+            offset -= datagram.data.len();
+        }
+        Err(EAGAIN)
+    }
+
     /// Bytes of the next one, `None` if there is none.
     pub(in crate::net::inet) fn next_len(&self) -> Option<usize> {
         self.0.lock().waiting.front().map(|next| next.data.len())

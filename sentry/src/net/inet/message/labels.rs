@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use syscalls::Errno;
 use syscalls::abi::net::{
     IP_ORIGDSTADDR, IP_PKTINFO, IP_RECVERR, IP_RECVTOS, IP_RECVTTL, IP_TOS, IP_TTL, IPPROTO_IP,
-    IPPROTO_IPV6, IPPROTO_UDP, IPV6_HOPLIMIT, IPV6_PKTINFO, IPV6_RECVERR, IPV6_RECVHOPLIMIT,
-    IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, In6Pktinfo, InPktinfo, UDP_SEGMENT,
+    IPPROTO_IPV6, IPPROTO_UDP, IPV6_HOPLIMIT, IPV6_ORIGDSTADDR, IPV6_PKTINFO, IPV6_RECVERR,
+    IPV6_RECVHOPLIMIT, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, In6Pktinfo, InPktinfo,
+    UDP_SEGMENT,
 };
 use syscalls::errno::EINVAL;
 use zerocopy::{FromBytes, IntoBytes};
@@ -165,17 +166,30 @@ impl Base {
             let class = i32::from(datagram.tos);
             notes.push(note(IPPROTO_IPV6, IPV6_TCLASS, class.as_bytes()));
         }
+        if wants(IPV6_ORIGDSTADDR) {
+            let to = Endpoint {
+                ip: to.into(),
+                port: datagram.port,
+            };
+            let address = to.address(Family::V6).to_bytes();
+            notes.push(note(IPPROTO_IPV6, IPV6_ORIGDSTADDR, &address));
+        }
     }
 
     /// The message that describes an error of the queue.
     pub(in crate::net::inet) fn note_error(&self, queued: &Queued) -> Note {
-        let family = Family::of(queued.to.ip);
+        let family = queued.to.map_or(self.family, |to| Family::of(to.ip));
+        let mut body = queued.error.as_bytes().to_vec();
         let offender = Endpoint {
-            ip: queued.offender,
+            ip: queued.offender.unwrap_or(family.any()),
             port: 0,
         };
-        let mut body = queued.error.as_bytes().to_vec();
-        body.extend_from_slice(&offender.address(family).to_bytes());
+        let mut offender_bytes = offender.address(family).to_bytes();
+        if queued.offender.is_none() {
+            // The kernel has no address.
+            offender_bytes.fill(0);
+        }
+        body.extend_from_slice(&offender_bytes);
         match family {
             Family::V4 => note(IPPROTO_IP, IP_RECVERR, &body),
             Family::V6 => note(IPPROTO_IPV6, IPV6_RECVERR, &body),

@@ -202,6 +202,22 @@ impl Base {
         self.queue.notify(Ready::ERR);
     }
 
+    /// A packet to `to` is larger than what its way takes.
+    pub(in crate::net::inet) fn too_large(&self, to: Endpoint, mtu: u32) {
+        if self.wants_errors(to.ip) {
+            // No packet of IPv4 is larger, whatever the way takes.
+            let most = if to.ip.is_ipv4() { mtu.min(65535) } else { mtu };
+            self.errors.too_large(to, most);
+            self.queue.notify(Ready::ERR);
+        }
+    }
+
+    /// MSG_ZEROCOPY is done.
+    pub(in crate::net::inet) fn copied(&self) {
+        self.errors.copied();
+        self.queue.notify(Ready::ERR);
+    }
+
     /// Puts something that came into the inbox.
     pub(in crate::net::inet) fn take_in(&self, datagram: Datagram) {
         if self.inbox.put(datagram, self.options.receive_limit()) {
@@ -236,7 +252,7 @@ impl Base {
         Ok(Received {
             count,
             whole,
-            from: Some(queued.to.address(self.family)),
+            from: queued.to.map(|to| to.address(self.family)),
             control,
             told: MessageFlags::ERRQUEUE,
         })
@@ -249,14 +265,20 @@ impl Base {
         flags: MessageFlags,
         local: IpAddr,
     ) -> Result<Received, Errno> {
-        let datagram = if flags.contains(MessageFlags::PEEK) {
-            self.inbox.peek()?
-        } else {
-            self.inbox.take()?
+        let peeks = flags.contains(MessageFlags::PEEK);
+        let datagram = match self.options.peek_offset() {
+            Some(offset) if peeks => self.inbox.peek_from(offset)?,
+            _ if peeks => self.inbox.peek()?,
+            _ => self.inbox.take()?,
         };
         let whole = datagram.data.len();
         let room = whole.min(dst.remaining());
         let count = dst.write(datagram.data.get(..room).unwrap_or_default())?;
+        if peeks {
+            self.options.peeked(count);
+        } else {
+            self.options.taken(count);
+        }
         let control = Control {
             notes: self.notes(&datagram, local),
             ..Control::default()

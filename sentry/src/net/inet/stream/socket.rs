@@ -83,8 +83,13 @@ impl StreamSocket {
         let Some((flow, shut)) = self.receiving()? else {
             return Ok(0);
         };
+        let peeks = flags.contains(MessageFlags::PEEK) && !flags.contains(MessageFlags::OOB);
+        let offset = self.options.peek_offset().filter(|_| peeks).unwrap_or(0);
+        if offset > 0 && offset >= flow.rx.len() && flow.rx.finished().is_none() && !shut {
+            return Err(EAGAIN);
+        }
         let take = if flags.contains(MessageFlags::PEEK) {
-            Take::Peek(0)
+            Take::Peek(offset)
         } else if flags.contains(MessageFlags::TRUNC) {
             Take::Discard
         } else {
@@ -97,7 +102,15 @@ impl StreamSocket {
             return flow.rx.read_urgent(dst, take);
         }
         let wanted = dst.remaining() > 0;
-        match flow.rx.read(dst, take, self.urgent_data()) {
+        let read = flow.rx.read(dst, take, self.urgent_data());
+        if let Ok(count) = read {
+            if peeks {
+                self.options.peeked(count);
+            } else {
+                self.options.taken(count);
+            }
+        }
+        match read {
             Ok(0) if wanted && flow.rx.finished().is_none() => match flow.rx.take_error() {
                 Some(error) => Err(error),
                 None => Ok(0),

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/ipc.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -303,6 +304,88 @@ static void memory(void) {
   }
 }
 
+static uint64_t small(void) { return below(4) ? below(300) : below(3 * PAGE); }
+
+// Calls that get further with arguments of the right kind.
+static void likely(void) {
+  int a = below(FDS), b = below(FDS);
+  static const char *const types[] = {"tmpfs", "proc", "overlay", "mqueue", "sysfs", "devpts", "cgroup2", "bind"};
+  switch (below(30)) {
+    case 0: case 1: {
+      static const uint16_t kinds[] = {0x5400, 0x5410, 0x5420, 0x5450, 0x8900, 0x8910, 0x8920, 0x8930, 0x8940, 0x8950, 0x6600, 0x1260};
+      syscall(SYS_ioctl, a, below(8) ? kinds[below(12)] + below(16) : word(), below(2) ? filled(64) : word());
+      break;
+    }
+    case 2: syscall(SYS_fcntl, a, below(2) ? below(18) : 1024 + below(20), below(2) ? filled(32) : small()); break;
+    case 3: syscall(SYS_prctl, below(80), small(), below(2) ? filled(64) : small(), small(), small()); break;
+    case 4: syscall(SYS_splice, a, below(2) ? 0 : filled(8), b, below(2) ? 0 : filled(8), small(), SPLICE_F_NONBLOCK | below(16)); break;
+    case 5: syscall(SYS_tee, a, b, small(), SPLICE_F_NONBLOCK); break;
+    case 6: syscall(SYS_copy_file_range, a, below(2) ? 0 : filled(8), b, 0, small(), 0); break;
+    case 7: syscall(SYS_sendfile, a, b, below(2) ? 0 : filled(8), small()); break;
+    case 8: syscall(SYS_epoll_ctl, a, 1 + below(3), b, filled(16)); syscall(SYS_epoll_wait, a, place(), below(20), 0); break;
+    case 9: syscall(SYS_timerfd_settime, a, below(4), filled(32), place()); break;
+    case 10: syscall(SYS_inotify_add_watch, a, name(), below(0x1000)); break;
+    case 11: case 12: {
+      int made = syscall(SYS_openat, below(4) ? AT_FDCWD : a, name(), below(4) | 1UL << below(24) | 1UL << below(24) | O_NONBLOCK | O_NOCTTY, below(01000));
+      if (made >= 0 && made != b) dup2(made, b), close(made);
+      break;
+    }
+    case 13: syscall(SYS_mount, name(), name(), (uint64_t)types[below(8)], below(4) ? 1UL << below(24) : below(64), below(4) ? 0 : name()); break;
+    case 14: syscall(SYS_umount2, name(), below(16)); break;
+    case 15: case 16: syscall(SYS_read, a, aligned_place(), small()); break;
+    case 17: case 18: syscall(SYS_write, a, filled(256), small()); break;
+    case 19: syscall(SYS_getdents64, a, place(), small()); break;
+    case 20: syscall(SYS_setxattr, name(), name(), filled(64), small(), below(4)); syscall(SYS_getxattr, name(), name(), place(), small()); break;
+    case 21: syscall(SYS_lseek, a, below(2) ? small() : word(), below(6)); break;
+    case 22: syscall(SYS_ftruncate, a, below(4) ? small() : word()); syscall(SYS_fallocate, a, below(128), small(), small()); break;
+    case 23: {
+      int id = syscall(SYS_semget, below(4), 1 + below(8), 0600 | IPC_CREAT);
+      syscall(SYS_semop, id, filled(48), 1 + below(4));
+      syscall(SYS_semctl, below(4) ? id : below(8), below(8), below(20), below(2) ? filled(128) : small());
+      break;
+    }
+    case 24: {
+      int id = syscall(SYS_msgget, below(4), 0600 | IPC_CREAT);
+      syscall(SYS_msgsnd, id, filled(256), below(300), IPC_NOWAIT);
+      syscall(SYS_msgrcv, id, place(), small(), below(8) - 3, IPC_NOWAIT | below(4) << 12);
+      syscall(SYS_msgctl, id, below(16), filled(128));
+      break;
+    }
+    case 25: {
+      int id = syscall(SYS_shmget, below(4), (1 + below(8)) * PAGE, 0600 | IPC_CREAT);
+      syscall(SYS_shmat, id, 0x520000000000 + below(64) * PAGE, below(8) << 12);
+      syscall(SYS_shmctl, id, below(16), filled(128));
+      break;
+    }
+    case 26: syscall(SYS_futex, aligned_place(), below(14) | below(2) << 7, below(4), filled(16), aligned_place(), below(4)); break;
+    case 27: {
+      // struct iocb, and a pointer to it.
+      uint64_t at = filled(256), context = 0;
+      ((uint16_t *)at)[8] = below(10);
+      ((uint32_t *)at)[5] = a;
+      ((uint64_t *)at)[3] = place();
+      ((uint64_t *)at)[4] = small();
+      *(uint64_t *)area = at;
+      if (syscall(SYS_io_setup, 4, &context)) break;
+      syscall(SYS_io_submit, context, 1, area);
+      syscall(SYS_io_getevents, context, 0, 4, place(), filled(16));
+      if (below(2)) syscall(SYS_io_destroy, context);
+      break;
+    }
+    case 28: {
+      // A stream of its own, so that the ends are known.
+      int ends[2];
+      if (socketpair(AF_UNIX, 1 + below(2), 0, ends)) break;
+      dup2(ends[0], a);
+      dup2(ends[1], b);
+      close(ends[0]);
+      close(ends[1]);
+      break;
+    }
+    case 29: syscall(SYS_statx, a, name(), below(0x2000), word(), place()); break;
+  }
+}
+
 static void handled(int signal UNUSED) {}
 
 static void open_all(void) {
@@ -365,6 +448,7 @@ static void work(const char *here, long calls) {
       case 5: netlink(); break;
       case 6: filters(); break;
       case 7: case 8: memory(); break;
+      case 10: case 11: case 12: case 13: case 14: case 15: likely(); break;
       case 9: if (only > 0 || below(8) == 0) programs(); break;
       default: any_call();
     }

@@ -146,7 +146,8 @@ impl Slot {
         self.put(SUBJECT, &subject.to_ne_bytes())?;
         let sequence = self.sequence()?;
         sequence.fetch_add(1, Ordering::Release);
-        futex::wake(sequence, 1);
+        // Whoever else sleeps there: the application sees the page.
+        futex::wake(sequence, u32::MAX);
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use platform::{Event, Interrupt, Regs};
 
-use crate::guests::guest::{CODE, Guest, RW, code, map, start};
+use crate::guests::guest::{CODE, Guest, NOTHING, RW, code, map, start};
 
 code! { attacks:
     // Where the thread's pages are.
@@ -32,6 +32,15 @@ code! { attacks:
     "mov [rax + 29 * 8], rcx" "mov qword ptr [rax + 39 * 8], 11"
     "mov qword ptr [rax + 40 * 8], 0" "mov [rdi + 24], rax"
     "mov dword ptr [rdi + 16], 1" "mov dword ptr [rdi], 2" "jmp 5b"
+}
+
+code! { sleeps_like_a_mapper:
+    // The first call in the stub, at rdi, is the one with which mappers sleep. It goes on with
+    // a read of what rbx points to.
+    "mov r11, rdi" "2:" "inc r11" "cmp word ptr [r11], 0x050f" "jne 2b"
+    // As soon as there is a new command at rsi, sleep till the next: before the mapper does.
+    "mov edx, [rsi]" "3:" "cmp [rsi], edx" "je 3b" "mov edx, [rsi]"
+    "mov rdi, rsi" "xor esi, esi" "xor r10d, r10d" "mov ebx, 8" "mov eax, 202" "jmp r11"
 }
 
 const SPOIL: u64 = CODE + 0x10;
@@ -220,4 +229,48 @@ fn whoever_forges_events_can_be_interrupted() {
     });
     drop(done);
     assert!(helper.join().unwrap() < LONG);
+}
+
+/// Wakeups for the mapper are not for others.
+#[test]
+fn nobody_sleeps_in_the_place_of_a_mapper() {
+    const COMMAND: u64 = 0x2_0000;
+    let guest = Guest::new(sleeps_like_a_mapper());
+    let stub = guest.platform.user_range().1.get();
+    let (space, platform, page) = (guest.space.clone(), guest.platform.clone(), guest.page());
+    let (handles, handle) = std::sync::mpsc::channel();
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let sleeper = std::thread::spawn(move || {
+        let mut context = platform.new_context().unwrap();
+        handles.send(context.interrupter()).unwrap();
+        let mut sleeps = 0;
+        while !stopped.load(Ordering::Relaxed) {
+            let mut regs = Regs {
+                rdi: stub,
+                rsi: stub + COMMAND,
+                ..start()
+            };
+            let event = context.switch(&space, &mut regs).unwrap();
+            sleeps += u32::from(matches!(event, Event::Fault { .. }));
+        }
+        sleeps
+    });
+    let interrupter = handle.recv().unwrap();
+    let (changed, change) = std::sync::mpsc::channel();
+    let space = guest.space.clone();
+    std::thread::spawn(move || {
+        for _ in 0..200 {
+            space.apply(&[map(NOTHING, &page, RW)]).unwrap();
+            changed.send(()).unwrap();
+            std::thread::sleep(Duration::from_micros(300));
+        }
+    });
+    for _ in 0..200 {
+        let done = change.recv_timeout(Duration::from_secs(30));
+        assert!(done.is_ok(), "a change of mappings is never done");
+    }
+    stop.store(true, Ordering::Relaxed);
+    interrupter.interrupt();
+    assert!(sleeper.join().unwrap() > 0);
 }

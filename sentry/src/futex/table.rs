@@ -175,7 +175,7 @@ impl FutexTable {
             let mut count = 0;
             let mut moving = Vec::new();
             one.retain(|waiter| {
-                let hit = count < moved && from != to && *waiter.key.lock() == from;
+                let hit = count < moved && *waiter.key.lock() == from;
                 if hit {
                     *waiter.key.lock() = to;
                     count += 1;

@@ -28,6 +28,8 @@ pub enum FutexKey {
         mm: u64,
         /// Address.
         addr: u64,
+        /// As the call said: Linux keeps those that said so apart from those that did not.
+        sharing: Sharing,
     },
     /// A word that may be mapped elsewhere: byte offset in the memory file.
     Shared(u64),
@@ -251,6 +253,7 @@ impl Mm {
         let own = FutexKey::Private {
             mm: self.id(),
             addr: addr.get(),
+            sharing: private,
         };
         loop {
             {
@@ -301,7 +304,7 @@ fn resident(state: &State, at: u64, access: Prot) -> Option<(u64, u64)> {
 }
 
 /// FUTEX_PRIVATE_FLAG.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sharing {
     /// Only this memory's tasks.
     Private,

@@ -89,3 +89,11 @@ TEST(far_ends) {
   SHOW(pwrite(fd, "x", 1, 8));
   SHOW(flock(fd, 32));
 }
+
+// O_APPEND says where writes go, and nothing of holes.
+TEST(holes_of_appended) {
+  int fd = open("f", O_RDWR | O_CREAT | O_APPEND, 0600);
+  write(fd, "0123456789", 10);
+  SHOW(fallocate(fd, 0, 0, 20));
+  SHOW(fallocate(fd, 3, 0, 4)); // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+}

@@ -122,3 +122,21 @@ TEST(sticky_timeouts) {
   select(0, 0, 0, 0, &time);
   say("%ld left", (long)time.tv_usec);
 }
+
+static int word;
+static void *wait_for_word(void *private) {
+  RAW(futex, &word, FUTEX_WAIT | (long)private, 0, NULL);
+  return NULL;
+}
+
+// On memory of one process, too, who says that it is private is not woken by who does not.
+TEST(private_words) {
+  for (long private = 0; private <= FUTEX_PRIVATE_FLAG; private += FUTEX_PRIVATE_FLAG) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, wait_for_word, (void *)private);
+    while (RAW(futex, &word, FUTEX_CMP_REQUEUE | private, 0, 1, &word, 0) != 1) usleep(100);
+    SHOW(RAW(futex, &word, FUTEX_WAKE | (private ^ FUTEX_PRIVATE_FLAG), 1));
+    SHOW(RAW(futex, &word, FUTEX_WAKE | private, 1));
+    pthread_join(thread, NULL);
+  }
+}

@@ -1,7 +1,7 @@
 //! truncate(2), fallocate(2).
 
 use syscalls::abi::fs::FallocateMode;
-use syscalls::errno::{EBADF, EFBIG, EINVAL, EISDIR, ENODEV, EOPNOTSUPP, EPERM, ESPIPE};
+use syscalls::errno::{EBADF, EFBIG, EINVAL, EISDIR, ENODEV, EOPNOTSUPP, ESPIPE};
 use syscalls::{Errno, Run, Stop, SysResult, call};
 
 use crate::signal::Signal;
@@ -11,7 +11,7 @@ use crate::vfs::locks::LockKind;
 use crate::vfs::locks::lease::{self, Breaking};
 use crate::vfs::notify::{self, Event};
 use crate::vfs::walk::Walking;
-use crate::vfs::{Access, FileKind, OpenMode, WriteAccess, permit, seals, set_id};
+use crate::vfs::{Access, FileKind, WriteAccess, permit, seals, set_id};
 
 /// A size argument; `EINVAL` for a negative one.
 fn size(length: i64) -> Result<u64, Errno> {
@@ -67,9 +67,6 @@ impl Run<Current> for call::Fallocate {
         check_mode(self.mode)?;
         if !file.mode().writes() {
             return Err(EBADF.into());
-        }
-        if file.mode().contains(OpenMode::APPEND) && self.mode.bits() & !1 != 0 {
-            return Err(EPERM.into());
         }
         let inode = file.inode();
         match inode.kind() {

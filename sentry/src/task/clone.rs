@@ -110,9 +110,9 @@ pub(super) fn check_namespaces(task: &Task, flags: CloneFlags) -> Result<(), Err
     if wanted.is_empty() {
         return Ok(());
     }
-    // Differs from Linux: without user name spaces, as where they are configured out.
+    // Differs from Linux: nobody makes user name spaces, as where that is nobody's right.
     if wanted.contains(CloneFlags::NEWUSER) {
-        return Err(EINVAL.why("there are no user name spaces"));
+        return Err(EPERM.why("there are no user name spaces"));
     }
     if !task.creds.get().has(Capabilities::SYS_ADMIN) {
         return Err(EPERM);

@@ -8,7 +8,7 @@ use syscalls::{Restart, Run, Stop, SysResult, call};
 use syscalls::abi::signal::Siginfo;
 
 use super::calls::number;
-use super::{Current, Pid, Session, Terminal, ThreadGroup};
+use super::{Capabilities, Current, Pid, Session, Terminal, ThreadGroup};
 use crate::signal::Signal;
 
 impl Run<Current> for call::Setpgid {
@@ -141,5 +141,17 @@ impl Current {
         let info = Siginfo::kernel(signal.raw());
         self.kernel.signal_process_group(pgid, &info)?;
         Err(Stop::Restart(Restart::Sys))
+    }
+}
+
+impl Run<Current> for call::Vhangup {
+    fn run(self, task: &mut Current) -> SysResult {
+        if !task.creds.get().has(Capabilities::SYS_TTY_CONFIG) {
+            return Err(EPERM.into());
+        }
+        if let Some(terminal) = task.group.session.get().terminal() {
+            terminal.hang_up();
+        }
+        Ok(0)
     }
 }

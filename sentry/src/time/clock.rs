@@ -91,7 +91,13 @@ impl Clock {
     /// stands for.
     pub(super) fn point(&self, at: Duration) -> u64 {
         match self {
-            Clock::Realtime => super::realtime_deadline(at).0,
+            // Also of the past: a timer has struck since then.
+            Clock::Realtime => {
+                let at = i128::try_from(at.as_nanos()).unwrap_or(i128::MAX);
+                let from_now = at.saturating_sub(now_realtime());
+                let at = from_now.saturating_add(now_monotonic().into()).max(0);
+                u64::try_from(at).unwrap_or(u64::MAX)
+            }
             _ => u64::try_from(at.as_nanos()).unwrap_or(u64::MAX),
         }
     }

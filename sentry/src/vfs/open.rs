@@ -21,7 +21,7 @@ use super::walk::{Last, Walk, Walking};
 use super::write_access::{Claim, DenyWrite, ReadAccess, WriteAccess};
 use super::{
     Dentry, File, FileKind, FileName, FileOps, InodeRef, Location, Mode, MountFlags, NewNode,
-    OpenMode, Owner, SetAttr, device,
+    OpenMode, Owner, SetAttr, device, seals,
 };
 use crate::task::{Credentials, Current};
 
@@ -378,6 +378,7 @@ impl Current {
         notify::event(Event::Open, &location);
         if truncates {
             let _access = WriteAccess::take(&inode)?;
+            seals::check_resize(&inode, 0)?;
             let set = SetAttr {
                 size: Some(0),
                 mode: super::set_id::without(creds, &inode)?,

@@ -185,6 +185,7 @@ table! {
     served: Munlock = 150 "munlock" { addr: UserAddr, len: u64 };
     served: Mlockall = 151 "mlockall" { flags: MlockallFlags };
     served: Munlockall = 152 "munlockall" { };
+    served: Vhangup = 153 "vhangup" { };
     served: PivotRoot = 155 "pivot_root" { new_root: UserCStr, put_old: UserCStr };
     served: Prctl = 157 "prctl" { option: i32 [named(task::PRCTL_OPTIONS)], arg2: u64 [prctl_second(option)], arg3: u64 [prctl_rest(option)], arg4: u64 [prctl_rest(option)], arg5: u64 [prctl_rest(option)] };
     served: ArchPrctl = 158 "arch_prctl" { code: i32 [named(task::ARCH_PRCTL_CODES)], addr: u64 [arch_prctl_address(code)] };
@@ -362,7 +363,6 @@ table! {
     refused: 215 "epoll_wait_old" => ENOSYS;
     refused: 236 "vserver" => ENOSYS;
     // The machine's own administration: the answer to a caller without the capability.
-    refused: 153 "vhangup" => EPERM;
     refused: 163 "acct" => EPERM;
     refused: 167 "swapon" => EPERM;
     refused: 168 "swapoff" => EPERM;

@@ -179,3 +179,15 @@ TEST(odd_lengths) {
   SHOW(mlock(p + 1, 4097));
   SHOW(munmap(p, 4097));
 }
+
+TEST(sealed_is_not_cut) {
+  char path[64];
+  int fd = memfd_create("sealed", MFD_ALLOW_SEALING);
+  write(fd, "text", 4);
+  SHOW(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK));
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  SHOW(open(path, O_RDWR | O_TRUNC));
+  struct stat st;
+  fstat(fd, &st);
+  say("%ld bytes", (long)st.st_size);
+}

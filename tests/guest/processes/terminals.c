@@ -115,3 +115,5 @@ TEST(long_lines) {
   poll(&typed, 1, 15000);
   SHOW(read(slave, line, sizeof line));
 }
+
+TEST(without_the_right_to) { SHOW(RAW(vhangup)); }

@@ -55,3 +55,20 @@ TEST(what_they_refuse) {
   created(77, 0);
   kill(child, SIGKILL), wait(NULL);
 }
+
+// Set to begin in the past, a timer has struck ever since.
+TEST(from_the_past) {
+  timer_t timer;
+  struct timespec now;
+  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+  sigset_t usr1;
+  sigemptyset(&usr1), sigaddset(&usr1, SIGUSR1);
+  sigprocmask(SIG_BLOCK, &usr1, NULL);
+  timer_create(CLOCK_REALTIME, &event, &timer);
+  clock_gettime(CLOCK_REALTIME, &now);
+  struct itimerspec spec = {{0, 1}, {now.tv_sec - 3, 0}};
+  SHOW(timer_settime(timer, TIMER_ABSTIME, &spec, NULL));
+  SHOW(sigwaitinfo(&usr1, NULL) == SIGUSR1);
+  SHOW(timer_getoverrun(timer));
+  timer_delete(timer);
+}

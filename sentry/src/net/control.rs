@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use syscalls::abi::net::{
-    CmsgHdr, MessageFlags, MsgHdr, SCM_CREDENTIALS, SCM_MAX_FD, SCM_PIDFD, SCM_RIGHTS, SOL_SOCKET,
-    Ucred,
+    AF_NETLINK, AF_UNIX, CmsgHdr, MessageFlags, MsgHdr, SCM_CREDENTIALS, SCM_MAX_FD, SCM_PIDFD,
+    SCM_RIGHTS, SO_MARK, SO_PRIORITY, SO_TIMESTAMPING, SOL_SOCKET, Ucred,
 };
 use syscalls::errno::{EINVAL, EPERM, ESRCH};
 use syscalls::{Errno, Fd};
@@ -105,7 +105,7 @@ impl Control {
     }
 
     /// What sendmsg(2) was given.
-    pub fn read(task: &Current, header: &MsgHdr) -> Result<Self, Errno> {
+    pub(super) fn read(task: &Current, header: &MsgHdr, family: i32) -> Result<Self, Errno> {
         let mut control = Control::default();
         if header.control.is_null() || header.controllen == 0 {
             return Ok(control);
@@ -122,7 +122,10 @@ impl Control {
                 return Err(EINVAL);
             }
             let body = rest.get(HEADER..len).ok_or(EINVAL)?;
-            if head.level == SOL_SOCKET {
+            let carries = matches!(family, AF_UNIX | AF_NETLINK);
+            if head.level == SOL_SOCKET && !carries {
+                ignore(head.kind, body)?;
+            } else if head.level == SOL_SOCKET {
                 control.take(task, head.kind, body)?;
             } else {
                 control.notes.push(Note {
@@ -250,6 +253,14 @@ impl Control {
             }
         }
         Ok((used, told))
+    }
+}
+
+/// What sockets that carry neither descriptors nor credentials make of a message: nothing.
+fn ignore(kind: i32, body: &[u8]) -> Result<(), Errno> {
+    match (kind, body.len()) {
+        (SCM_RIGHTS | SCM_CREDENTIALS, _) | (SO_MARK | SO_PRIORITY | SO_TIMESTAMPING, 4) => Ok(()),
+        _ => Err(EINVAL),
     }
 }
 

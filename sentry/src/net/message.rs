@@ -35,6 +35,14 @@ fn one(buf: UserPtr<u8>, len: usize) -> [Segment; 1] {
     }]
 }
 
+/// No program here is one of 32 bits.
+fn not_compat(flags: MessageFlags) -> Result<(), Errno> {
+    if flags.contains(MessageFlags::CMSG_COMPAT) {
+        return Err(EINVAL);
+    }
+    Ok(())
+}
+
 fn waits(file: &File, flags: MessageFlags) -> bool {
     !file.nonblocking() && !flags.contains(MessageFlags::DONTWAIT)
 }
@@ -163,8 +171,9 @@ fn send_message(
             header.namelen,
         )?)
     };
+    not_compat(flags)?;
     let buffers = segments(task, header)?;
-    let control = Control::read(task, header)?;
+    let control = Control::read(task, header, socket.family())?;
     send(
         task,
         file,
@@ -244,6 +253,7 @@ fn receive_message(
     header: &mut MsgHdr,
     flags: MessageFlags,
 ) -> SysResult {
+    not_compat(flags)?;
     if header.namelen < 0 {
         return Err(EINVAL.into());
     }

@@ -366,6 +366,9 @@ impl Socket for NetlinkSocket {
         if message.flags.contains(MessageFlags::OOB) {
             return Err(EOPNOTSUPP);
         }
+        if src.remaining() == 0 {
+            return Err(ENODATA);
+        }
         let to = message.to.as_ref().map(Self::name).transpose()?;
         let to = to.map(|to| (to.pid, to.groups));
         self.send_from(src, to, Asker::new(message.task))

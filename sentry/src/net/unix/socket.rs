@@ -125,6 +125,9 @@ impl Socket for UnixSocket {
     }
 
     fn send(&self, src: &mut Source<'_>, message: &mut Outgoing<'_>) -> Result<usize, Errno> {
+        if self.kind == Kind::SeqPacket && self.peer().is_err() {
+            return Err(ENOTCONN);
+        }
         let urgency = if message.flags.contains(MessageFlags::OOB) {
             if self.kind != Kind::Stream || src.remaining() == 0 {
                 return Err(EOPNOTSUPP);

@@ -1,7 +1,7 @@
 //! The socket as calls see it.
 
-use syscalls::abi::net::{AF_UNSPEC, MessageFlags, SO_REUSEADDR, SO_REUSEPORT};
-use syscalls::errno::{EAFNOSUPPORT, EAGAIN, EINVAL, ENOTCONN, EOPNOTSUPP};
+use syscalls::abi::net::{AF_INET, AF_INET6, AF_UNSPEC, MessageFlags, SO_REUSEADDR, SO_REUSEPORT};
+use syscalls::errno::{EAGAIN, EINVAL, ENOTCONN, EOPNOTSUPP};
 use syscalls::{Errno, Stop};
 
 use super::DatagramSocket;
@@ -14,23 +14,19 @@ use crate::vfs::{Sink, Source};
 use crate::wait::{Ready, WaitQueue};
 
 impl DatagramSocket {
-    /// Where a message goes. Old programs leave the family out for IPv4.
-    fn destination(&self, to: &Address) -> Result<Endpoint, Errno> {
-        let unspecified = i32::from(to.family) == AF_UNSPEC;
-        if unspecified && self.family == Family::V4 {
-            let family = u16::try_from(Family::V4.raw()).map_err(|_| EAFNOSUPPORT)?;
-            let to = Address {
-                family,
+    /// Where a message goes: for IPv6, no family means no address. Old programs leave the
+    /// family out for IPv4.
+    fn destination(&self, to: &Address) -> Result<Option<Endpoint>, Errno> {
+        let to = match (self.family, i32::from(to.family)) {
+            (Family::V4, AF_UNSPEC) => &Address {
+                family: u16::try_from(AF_INET).map_err(|_| EINVAL)?,
                 data: to.data.clone(),
-            };
-            return Endpoint::remote(&to, self.family, Mixed::Allowed);
-        }
-        let to = Endpoint::remote(to, self.family, Mixed::Allowed);
-        if unspecified {
-            to.map_err(|_| EINVAL)
-        } else {
-            to
-        }
+            },
+            (Family::V6, AF_UNSPEC) => return Ok(None),
+            (Family::V6, AF_INET | AF_INET6) | (Family::V4, _) => to,
+            (Family::V6, _) => return Err(EINVAL),
+        };
+        Endpoint::remote(to, self.family, Mixed::Allowed).map(Some)
     }
 
     fn disconnect(&self) {
@@ -125,12 +121,11 @@ impl Socket for DatagramSocket {
     }
 
     fn send(&self, src: &mut Source<'_>, message: &mut Outgoing<'_>) -> Result<usize, Errno> {
-        let to = message
-            .to
-            .as_ref()
-            .map(|to| self.destination(to))
-            .transpose()?;
-        let wishes = Wishes::read(&message.control.notes)?;
+        let to = match &message.to {
+            Some(to) => self.destination(to)?,
+            None => None,
+        };
+        let wishes = Wishes::read(self.family, &message.control.notes)?;
         self.send_to(src, to, wishes, message.flags)
     }
 
@@ -142,7 +137,7 @@ impl Socket for DatagramSocket {
         if flags.contains(MessageFlags::ERRQUEUE) {
             return self.receive_error(dst);
         }
-        if flags.contains(MessageFlags::OOB) {
+        if flags.contains(MessageFlags::OOB) && self.pings() {
             return Err(EOPNOTSUPP);
         }
         if let Some(error) = self.errors.take() {

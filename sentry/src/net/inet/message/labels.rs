@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use syscalls::Errno;
 use syscalls::abi::net::{
-    IP_ORIGDSTADDR, IP_PKTINFO, IP_RECVERR, IP_RECVTOS, IP_RECVTTL, IP_TOS, IP_TTL, IPPROTO_IP,
-    IPPROTO_IPV6, IPPROTO_UDP, IPV6_HOPLIMIT, IPV6_ORIGDSTADDR, IPV6_PKTINFO, IPV6_RECVERR,
-    IPV6_RECVHOPLIMIT, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, In6Pktinfo, InPktinfo,
-    UDP_SEGMENT,
+    IP_ORIGDSTADDR, IP_PKTINFO, IP_PROTOCOL, IP_RECVERR, IP_RECVTOS, IP_RECVTTL, IP_TOS, IP_TTL,
+    IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IPV6_2292HOPLIMIT, IPV6_2292PKTINFO, IPV6_DONTFRAG,
+    IPV6_HOPLIMIT, IPV6_ORIGDSTADDR, IPV6_PKTINFO, IPV6_RECVERR, IPV6_RECVHOPLIMIT,
+    IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, In6Pktinfo, InPktinfo, UDP_SEGMENT,
 };
 use syscalls::errno::EINVAL;
 use zerocopy::{FromBytes, IntoBytes};
@@ -30,49 +30,66 @@ pub(in crate::net::inet) struct Wishes {
     pub(in crate::net::inet) segment: Option<usize>,
 }
 
+/// A number of exactly four bytes.
 fn number(body: &[u8]) -> Result<i32, Errno> {
-    match (body.first_chunk::<4>(), body.first()) {
-        (Some(bytes), _) => Ok(i32::from_ne_bytes(*bytes)),
-        (None, Some(&byte)) => Ok(byte.into()),
-        _ => Err(EINVAL),
+    let bytes = <[u8; 4]>::try_from(body).map_err(|_| EINVAL)?;
+    Ok(i32::from_ne_bytes(bytes))
+}
+
+/// A number from `least` up to what a byte holds.
+fn byte(number: i32, least: u8) -> Result<Option<u8>, Errno> {
+    let byte = u8::try_from(number).ok().filter(|&byte| byte >= least);
+    byte.map(Some).ok_or(EINVAL)
+}
+
+/// The same, where -1 is the default.
+fn byte_or_default(body: &[u8]) -> Result<Option<u8>, Errno> {
+    match number(body)? {
+        -1 => Ok(None),
+        number => byte(number, 0),
     }
 }
 
 impl Wishes {
-    pub(in crate::net::inet) fn read(notes: &[Note]) -> Result<Self, Errno> {
+    /// What goes with a message on a socket of `family`; what is meant for the other one
+    /// does not count.
+    pub(in crate::net::inet) fn read(family: Family, notes: &[Note]) -> Result<Self, Errno> {
         let mut wishes = Wishes::default();
         for note in notes {
             let body = note.body.as_slice();
-            let byte = |body| u8::try_from(number(body)?).map(Some).map_err(|_| EINVAL);
-            // Where IPv6 takes a number, -1 is the default.
-            let byte = |body| match number(body)? {
-                -1 if note.level == IPPROTO_IPV6 => Ok(None),
-                _ => byte(body),
-            };
-            match (note.level, note.kind) {
-                (IPPROTO_IP, IP_PKTINFO) => {
+            match (family, note.level, note.kind) {
+                (Family::V4, IPPROTO_IPV6, _) | (Family::V6, IPPROTO_IP, _) => {}
+                (_, IPPROTO_IP, IP_PKTINFO) => {
                     let info = InPktinfo::read_from_bytes(body).map_err(|_| EINVAL)?;
                     wishes.link = u32::try_from(info.ifindex).map_err(|_| EINVAL)?;
                     let source = Ipv4Addr::from(info.spec_dst);
                     wishes.source = (!source.is_unspecified()).then_some(source.into());
                 }
-                (IPPROTO_IPV6, IPV6_PKTINFO) => {
-                    let info = In6Pktinfo::read_from_bytes(body).map_err(|_| EINVAL)?;
+                (_, IPPROTO_IPV6, IPV6_PKTINFO | IPV6_2292PKTINFO) => {
+                    let (info, _) = In6Pktinfo::read_from_prefix(body).map_err(|_| EINVAL)?;
                     wishes.link = info.ifindex;
                     let source = IpAddr::V6(Ipv6Addr::from(info.addr)).to_canonical();
                     wishes.source = (!source.is_unspecified()).then_some(source);
                 }
-                (IPPROTO_IP, IP_TTL) | (IPPROTO_IPV6, IPV6_HOPLIMIT) => {
-                    wishes.ttl = byte(body)?;
+                (_, IPPROTO_IP, IP_TTL) => wishes.ttl = byte(number(body)?, 1)?,
+                // What UDP carries is told by its socket.
+                (_, IPPROTO_IP, IP_PROTOCOL) => drop(byte(number(body)?, 1)?),
+                (_, IPPROTO_IP, IP_TOS) => {
+                    wishes.tos = match *body {
+                        [tos] => Some(tos),
+                        _ => byte(number(body)?, 0)?,
+                    };
                 }
-                (IPPROTO_IP, IP_TOS) | (IPPROTO_IPV6, IPV6_TCLASS) => {
-                    wishes.tos = byte(body)?;
+                (_, IPPROTO_IPV6, IPV6_HOPLIMIT | IPV6_2292HOPLIMIT) => {
+                    wishes.ttl = byte_or_default(body)?;
                 }
-                (IPPROTO_UDP, UDP_SEGMENT) => {
-                    let size = body.first_chunk::<2>().ok_or(EINVAL)?;
-                    wishes.segment = Some(u16::from_ne_bytes(*size).into());
+                (_, IPPROTO_IPV6, IPV6_TCLASS) => wishes.tos = byte_or_default(body)?,
+                (_, IPPROTO_IPV6, IPV6_DONTFRAG) => drop(number(body)?),
+                (_, IPPROTO_UDP, UDP_SEGMENT) => {
+                    let size = <[u8; 2]>::try_from(body).map_err(|_| EINVAL)?;
+                    wishes.segment = Some(u16::from_ne_bytes(size).into());
                 }
-                (IPPROTO_IP | IPPROTO_IPV6, _) => return Err(EINVAL),
+                (_, IPPROTO_IP | IPPROTO_IPV6, _) => return Err(EINVAL),
                 _ => {}
             }
         }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use syscalls::abi::net::{AF_UNSPEC, IPPROTO_RAW, MessageFlags};
-use syscalls::errno::{EADDRNOTAVAIL, EAGAIN, EINVAL, ENOTCONN, EOPNOTSUPP};
+use syscalls::errno::{EADDRNOTAVAIL, EAFNOSUPPORT, EAGAIN, EINVAL, ENOTCONN, EOPNOTSUPP};
 use syscalls::{Errno, Stop};
 
 use super::RawSocket;
@@ -101,6 +101,9 @@ impl Socket for RawSocket {
             }
             return Ok(());
         }
+        if i32::from(to.family) != self.family.raw() && self.family == Family::V6 {
+            return Err(EAFNOSUPPORT.into());
+        }
         let to = Endpoint::remote(to, self.family, Mixed::Refused)?;
         let local = self.inner.lock().local;
         let way = self.way(local, to.ip, Wishes::default())?;
@@ -114,7 +117,7 @@ impl Socket for RawSocket {
 
     fn send(&self, src: &mut Source<'_>, message: &mut Outgoing<'_>) -> Result<usize, Errno> {
         let to = message.to.as_ref().map(|to| self.destination(to));
-        let wishes = Wishes::read(&message.control.notes)?;
+        let wishes = Wishes::read(self.family, &message.control.notes)?;
         self.send_to(src, to.transpose()?, wishes, message.flags)
     }
 

@@ -8,7 +8,7 @@ use syscalls::abi::net::{
     AF_UNSPEC, IPPROTO_TCP, MessageFlags, SO_OOBINLINE, SO_RCVBUF, SO_RCVBUFFORCE, SO_RCVLOWAT,
     SO_REUSEADDR, SO_REUSEPORT, SOMAXCONN,
 };
-use syscalls::errno::{EAGAIN, ECONNRESET, EINVAL, ENOTCONN, ENOTTY, EPIPE};
+use syscalls::errno::{EAGAIN, ECONNRESET, EINVAL, EISCONN, ENOTCONN, ENOTTY, EPIPE};
 use syscalls::{Errno, Stop, SysResult, UserAddr};
 
 use super::half::{Take, UrgentData};
@@ -229,9 +229,11 @@ impl Socket for StreamSocket {
     }
 
     fn send(&self, src: &mut Source<'_>, message: &mut Outgoing<'_>) -> Result<usize, Errno> {
-        if message.flags.contains(MessageFlags::FASTOPEN)
-            && let Some(to) = message.to.take()
-        {
+        let opens = message.flags.contains(MessageFlags::FASTOPEN);
+        if opens && self.flow().is_some() {
+            return Err(EISCONN);
+        }
+        if opens && let Some(to) = message.to.take() {
             match self.connect_to(message.task, &to, true) {
                 Err(Stop::Errno(syscalls::errno::EINPROGRESS)) | Ok(()) => {}
                 Err(Stop::Errno(error)) => return Err(error),

@@ -96,8 +96,10 @@ stop_docker() {
 }
 
 # start_containerd: a daemon of this script's own, which finds shims beside the runtime under
-# test; `ctr` talks to it. Again after stop_containerd, it goes on where it was.
+# test; `ctr` talks to it. Again after stop_containerd, it goes on where it was. Control groups
+# are called after the namespace: all scripts share them.
 start_containerd() {
+  export CONTAINERD_NAMESPACE=${PWD##*/}
   cat > config.toml <<J
 version = 2
 root = "$PWD/root"

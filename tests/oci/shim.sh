@@ -11,7 +11,7 @@ mount -t tmpfs tmpfs /run/containerd
 start_containerd
 # heard FILE: whether events get there
 heard() { ctr namespaces create probe; ctr namespaces remove probe; test -s "$1"; }
-ctr events > events1 &
+$CTR events > events1 &
 until_true heard events1
 
 # an image as `docker save` writes it
@@ -29,25 +29,44 @@ IMAGE=docker.io/local/busybox:1
 RUN="--runtime $TYPE --snapshotter native"
 in_state() { ctr tasks ls | grep -q "^$1 .*$2"; }
 pid_of() { ctr tasks ls | sed -n "s/^$1  *\([0-9]*\) .*/\1/p"; }
+no_task() { ! ctr tasks ls | grep -q "^$1 "; }
 is_gone() { ! test -e "/proc/$1"; }
 
-say run ctr run --rm $RUN $IMAGE c1 sh -c 'echo out; echo err >&2; pwd; echo $FROM'
-grep '^err$' stderr
+# whole WHAT SCRIPT COMMAND…: as `say`, for a shell in a container that runs SCRIPT, and with
+# all that it prints: when a process ends, ctr forgets what it has not read yet. (And it tells
+# the end of stdin to processes that run already, and no others.)
+whole() {
+  local what=$1 script=$2
+  shift 2
+  rm -f whole whole.err
+  touch whole whole.err
+  { until_true grep '^over$' whole; until_true grep '^over$' whole.err; } |
+    "$@" sh -c "($script); STATUS=\$?; echo over | tee /dev/stderr; read LINE; exit \$STATUS" > whole 2> whole.err
+  echo "$what: $?"
+}
+ctr2() { timeout -k 1 60 $CTR "$@"; }
+
+whole run 'echo out; echo err >&2; pwd; echo $FROM' ctr2 run --rm $RUN $IMAGE c1
+cat whole whole.err
 say status ctr run --rm $RUN $IMAGE c1 sh -c 'exit 5'
 say killed ctr run --rm $RUN $IMAGE c1 sh -c 'kill -9 $$'
 say missing ctr run --rm $RUN $IMAGE c1 /nonexistent
 say limited ctr run --rm $RUN --memory-limit 67108864 $IMAGE c1 sh -c 'exit 3'
-say large ctr run --rm $RUN $IMAGE c1 sh -c 'yes 0123456789 | head -c 1000000' | cksum
-# Its client is told of the end of stdin once the process runs.
-(echo typed; until_true grep typed echoed) | ctr run --rm $RUN $IMAGE c1 sh -c 'cat; echo over' > echoed
+head -c 300000 /dev/zero > zeros
+whole large 'yes 0123456789 | head -c 999999' ctr2 run --rm $RUN $IMAGE c1
+cksum < whole
+(echo typed; until_true grep typed echoed) | ctr run --rm $RUN $IMAGE c1 sh -c 'cat; exit 2' > echoed
 cat echoed
 
 ctr run -d $RUN $IMAGE c2 sh -c 'trap "exit 9" TERM; while :; do sleep 0.1; done'
 PID=$(pid_of c2)
-say exec ctr tasks exec --exec-id e1 c2 sh -c 'echo in; exit 3'
+whole exec 'echo in; exit 3' ctr2 tasks exec --exec-id e1 c2
+cat whole whole.err
 say "exec of nothing" ctr tasks exec --exec-id e2 c2 /nonexistent
 (echo typed; until_true grep typed echoed2) | ctr tasks exec --exec-id e3 c2 sh -c 'cat; exit 4' > echoed2
 cat echoed2
+{ cat zeros; until_true grep 0 counted; } | ctr tasks exec --exec-id e8 c2 sh -c 'head -c 300000 | wc -c' > counted
+cat counted
 ctr tasks exec --exec-id e4 c2 sleep 1000 &
 EXEC=$!
 until_true sh -c "$CTR tasks ps c2 | grep ExecID:e4"
@@ -69,7 +88,7 @@ stop_containerd
 kill -0 "$PID" && echo alive
 start_containerd
 in_state c2 RUNNING && [ "$(pid_of c2)" = "$PID" ] && echo "still running"
-ctr events > events2 &
+$CTR events > events2 &
 until_true heard events2
 say "exec again" ctr tasks exec --exec-id e6 c2 sh -c 'exit 6'
 say kill ctr tasks kill c2
@@ -80,14 +99,25 @@ grep -o 'task c2 exit.*' stderr
 say remove ctr containers delete c2
 until_true is_gone "$PID"
 
-# The shim is killed: the daemon has its binary clear away what is left.
-ctr run -d $RUN $IMAGE c3 sleep 1000
-PID=$(pid_of c3)
-kill -9 "$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$PID/status")"
-until_true is_gone "$PID"
-no_task() { ! ctr tasks ls | grep -q "^$1 "; }
+# A client goes away, and another one takes its place.
+ctr run -d $RUN $IMAGE c3 sh -c 'trap "echo heard" USR1; while :; do sleep 0.1; done'
+ctr tasks attach c3 > attached &
+ATTACHED=$!
+until_true sh -c "$CTR tasks kill -s SIGUSR1 c3; grep heard attached"
+say kill ctr tasks kill -s SIGKILL c3
+# It deletes the task, too.
+wait $ATTACHED
+echo "attached: $?"
 until_true no_task c3
 say remove ctr containers delete c3
+
+# The shim is killed: the daemon has its binary clear away what is left.
+ctr run -d $RUN $IMAGE c9 sleep 1000
+PID=$(pid_of c9)
+kill -9 "$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$PID/status")"
+until_true is_gone "$PID"
+until_true no_task c9
+say remove ctr containers delete c9
 
 # a terminal of a person, who changes its size
 mkfifo keys
@@ -97,7 +127,9 @@ until_true sh -c 'sleep 0.2; echo "stty size" >&9; grep "^33 77" screen'
 stty -F "$(cat name)" rows 40 cols 100
 until_true sh -c 'sleep 0.2; echo "stty size" >&9; grep "^40 100" screen'
 until_true sh -c "$CTR tasks ls | grep '^c4 .*RUNNING'"
-script -qec "timeout 60 $CTR tasks exec -t --exec-id e7 c4 sh -c 'tty; exit 7'" /dev/null < /dev/null > screen2
+touch screen2
+{ until_true grep /dev/pts screen2; echo; } |
+  script -qec "timeout 60 $CTR tasks exec -t --exec-id e7 c4 sh -c 'tty; read LINE; exit 7'" /dev/null > screen2
 echo "exec with a terminal: $?"
 grep -o '/dev/pts/[0-9]*' screen2
 echo 'exit 4' >&9
@@ -107,12 +139,12 @@ tr -d '\r' < screen | grep -o '^33 77\|^40 100' | uniq
 
 # told FILE: what happened, in its order
 told() {
-  sed -n 's/^.* default \(\/tasks\/[a-z-]*\) \(.*\)/"\1" \2/p' "$1" |
+  sed -n 's/^[^{]* \(\/tasks\/[a-z-]*\) \(.*\)/"\1" \2/p' "$1" |
     jq -rs '[_nwise(2)] | .[] | "\(.[0]) \(.[1] | [.container_id, .exec_id // .id // "", .exit_status // "" | tostring] | join(" "))"'
 }
 until_true grep '/tasks/delete.*"c4"' events2
 told events1
 told events2
 find /run/containerd -name state.json
-ls run/io.containerd.runtime.v2.task/default
+ls "run/io.containerd.runtime.v2.task/$CONTAINERD_NAMESPACE"
 stop_containerd

@@ -28,8 +28,8 @@ RuntimeArgs = ["--debug"]
 J
 WITH="--runtime-config-path $PWD/options.toml"
 ctr run -d $RUN $WITH "$PWD/rootfs" c1 sleep 1000
-timeout 60 "$RUNTIME" --root "$PWD/state/default" list -q
-PID=$(timeout 60 "$RUNTIME" --root "$PWD/state/default" ps --format json c1 | jq '.[0]')
+timeout 60 "$RUNTIME" --root "$PWD/state/$CONTAINERD_NAMESPACE" list -q
+PID=$(timeout 60 "$RUNTIME" --root "$PWD/state/$CONTAINERD_NAMESPACE" ps --format json c1 | jq '.[0]')
 SHIM=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$PID/status")
 grep -q ":$CGROUP\$" "/proc/$SHIM/cgroup" && echo "in its cgroup"
 say checkpoint ctr tasks checkpoint c1
@@ -45,14 +45,24 @@ say "no cgroup" ctr run --rm $RUN $WITH "$PWD/rootfs" c2 true
 echo 'BinaryName = "/nonexistent"' > options.toml
 say "no binary" ctr run --rm $RUN $WITH "$PWD/rootfs" c2 true
 grep -o 'BinaryName /nonexistent: there is no such program' stderr | uniq
-say "no program of that kind" ctr run --rm $RUN --log-uri binary:///bin/logger "$PWD/rootfs" c2 true
-grep -o 'streams of kind binary:// are not supported' stderr | uniq
-say again ctr run --rm $RUN "$PWD/rootfs" c2 echo again
+say "streams of no known kind" ctr run --rm $RUN --log-uri npipe://x "$PWD/rootfs" c2 true
+grep -o 'streams of kind npipe:// are not supported' stderr | uniq
+say again ctr run --rm $RUN "$PWD/rootfs" c2 sh -c 'exit 8'
 say file ctr run --rm $RUN --log-uri "file://$PWD/log" "$PWD/rootfs" c2 sh -c 'echo out; echo err >&2'
 cat log
+cat > logger <<'J'
+#!/bin/bash
+# closes 5: it is ready
+exec 5>&-
+{ echo "$1 $2 of $CONTAINER_ID in ${CONTAINER_NAMESPACE%%-*}"; cat <&3; echo errors; cat <&4; } > "$2"
+J
+chmod +x logger
+say logger ctr run --rm $RUN --log-uri "binary://$PWD/logger?to=$PWD/logged" "$PWD/rootfs" c2 sh -c 'echo out; echo err >&2'
+sed "s: /.* of: of:" logged
+say "no logger" ctr run --rm $RUN --log-uri "binary://$PWD/nothing" "$PWD/rootfs" c2 true
 
 # Memory runs out: in the first process, and below it.
-ctr events > events &
+$CTR events > events &
 heard() { ctr namespaces create probe; ctr namespaces remove probe; test -s events; }
 until_true heard
 EAT='a=0123456789abcdef; while :; do a=$a$a; done'
@@ -71,7 +81,19 @@ until_true sh -c "$CTR tasks ls | grep STOPPED"
 say delete ctr tasks delete c5
 say remove ctr containers delete c5
 until_true grep '/tasks/delete.*"c5"' events
-sed -n 's/^.* default \(\/tasks\/[a-z-]*\) .*"container_id":"\([a-z0-9]*\)".*/\1 \2/p' events
+sed -n 's/^[^{]* \(\/tasks\/[a-z-]*\) .*"container_id":"\([a-z0-9]*\)".*/\1 \2/p' events
+
+# A container ends while there is no daemon: the next one knows how.
+ctr run -d $RUN "$PWD/rootfs" c7 sleep 1000
+PID=$(ctr tasks ls | sed -n 's/^c7  *\([0-9]*\) .*/\1/p')
+stop_containerd
+kill -9 "$PID"
+until_true sh -c "! test -e /proc/$PID"
+start_containerd
+ctr tasks ls | grep -o '^c7 .*STOPPED' | tr -s ' 0-9' ' '
+say delete ctr tasks delete c7
+grep -o 'task c7 exit.*' stderr
+say remove ctr containers delete c7
 
 # Nothing is left, by those that were killed neither.
 ctr run -d $RUN "$PWD/rootfs" c6 sleep 1000
@@ -80,6 +102,6 @@ until_true no_task c6
 say remove ctr containers delete c6
 until_true sh -c '! ls /run/containerd/s/* 2>/dev/null'
 find /run/containerd/runsk state -type f
-ls run/io.containerd.runtime.v2.task/default
+ls "run/io.containerd.runtime.v2.task/$CONTAINERD_NAMESPACE"
 stop_containerd
-rmdir state/default
+rmdir "state/$CONTAINERD_NAMESPACE"

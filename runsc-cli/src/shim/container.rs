@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::events::Events;
 use super::exit::{Ends, Exit};
 use super::fault::{self, Answer, Context};
+use super::logger::Owner;
 use super::oom::{Fifo, Listener};
 use super::options::Options;
 use super::process::{Life, Process};
@@ -31,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Container {
     pub(crate) id: String,
     pub(crate) bundle: PathBuf,
+    namespace: String,
     pub(super) runsk: Runsk,
     init: Arc<Process>,
     execs: Mutex<HashMap<String, Arc<Process>>>,
@@ -58,6 +60,7 @@ impl Container {
         let container = Arc::new(Container {
             runsk: Runsk::new(&options, namespace, &request.id, &bundle)?,
             id: request.id.clone(),
+            namespace: namespace.to_owned(),
             bundle,
             init: Arc::new(Process::new(String::new(), names)),
             execs: Mutex::default(),
@@ -94,7 +97,7 @@ impl Container {
         let path = fifo.path.display().to_string();
         let flags = ["--bundle", bundle, "--oom-fifo", &path];
         self.make(&self.init, "create", &flags, PID_FILE)?;
-        let listener = fifo.listen(self.id.clone(), self.events.clone())?;
+        let listener = fifo.listen(self.id.clone(), Arc::clone(&self.init), self.events.clone())?;
         *self.oom.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
         Ok(())
     }
@@ -110,6 +113,10 @@ impl Container {
         let pid_file = self.bundle.join(pid_file);
         let ends = Ends::new()?;
         let names = &process.names;
+        let owner = Owner {
+            id: self.name_of(process),
+            namespace: self.namespace.clone(),
+        };
         let (pid, held, terminal) = if names.terminal {
             let socket = Socket::new()?;
             let path = socket.path().display().to_string();
@@ -117,9 +124,9 @@ impl Container {
             let null = streams::Ends::null();
             let pid = self.runsk.make(command, &flags, &pid_file, null)?;
             let terminal = socket.receive()?;
-            (pid, terminal.connect(names)?, Some(terminal))
+            (pid, terminal.connect(names, &owner)?, Some(terminal))
         } else {
-            let (streams, held) = streams::open(names)?;
+            let (streams, held) = streams::open(names, &owner)?;
             let pid = self.runsk.make(command, flags, &pid_file, streams)?;
             (pid, held, None)
         };
@@ -138,11 +145,13 @@ impl Container {
             let running = execs.iter().filter(|exec| exec.pid() != 0);
             running.for_each(|exec| exec.wait_until(end));
         }
-        let _order = process.starting();
+        // Its start is told first.
+        drop(process.starting());
         if process.exec_id.is_empty() {
             let oom = self.oom.lock().unwrap_or_else(PoisonError::into_inner);
             oom.iter().for_each(Listener::finish);
         }
+        let _order = process.starting();
         let mut event = TaskExit::new();
         event.set_container_id(self.id.clone());
         event.set_id(self.name_of(process));

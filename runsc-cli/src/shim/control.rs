@@ -61,6 +61,12 @@ impl Container {
     /// Processes on the host: the one that runs all of the container's, and those that stand
     /// for processes of `exec`.
     pub(crate) fn pids(&self) -> Answer<Vec<ProcessInfo>> {
+        let init = self.process("")?;
+        if matches!(init.life(), Life::Stopped(_)) {
+            // A daemon that has been restarted takes a shim without processes for one that
+            // was never used, and forgets how this container ended.
+            return Ok(vec![info(init.pid())]);
+        }
         let list = self.runsk.ask("ps", &["--format", "json"])?;
         let pids: Vec<u32> = serde_json::from_str(&list).context("runsk ps")?;
         let mut infos: Vec<_> = pids.into_iter().map(info).collect();

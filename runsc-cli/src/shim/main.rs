@@ -19,6 +19,7 @@ mod control;
 mod events;
 mod exit;
 mod fault;
+mod logger;
 mod metrics;
 mod oom;
 mod options;

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use nix::unistd::mkfifo;
 
 use super::events::Events;
 use super::fault::{Answer, Context};
+use super::process::Process;
 use super::streams;
 
 const NAME: &str = "oom";
@@ -39,13 +41,15 @@ impl Fifo {
         Ok(Fifo { path, reader })
     }
 
-    /// Tells containerd of each byte, once there is a writer.
-    pub(crate) fn listen(self, id: String, events: Events) -> Answer<Listener> {
+    /// Tells containerd of each byte, once there is a writer; and of none before `init` was
+    /// told to be started.
+    pub(crate) fn listen(self, id: String, init: Arc<Process>, events: Events) -> Answer<Listener> {
         let (end, ended) = channel();
         let mut reader = self.reader;
         let run = move || {
             let mut bytes = [0; 64];
             while let Ok(count @ 1..) = reader.read(&mut bytes) {
+                drop(init.starting());
                 for _ in 0..count {
                     let mut event = TaskOOM::new();
                     event.set_container_id(id.clone());

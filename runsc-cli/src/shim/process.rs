@@ -123,7 +123,10 @@ impl Process {
     /// Nobody needs its streams any more.
     pub(crate) fn close(&self) {
         let mut state = self.state();
-        (state.held, state.terminal) = (Held::default(), None);
+        let (held, terminal) = (std::mem::take(&mut state.held), state.terminal.take());
+        drop(state);
+        // It may take its time.
+        drop((held, terminal));
     }
 
     pub(crate) fn resize(&self, columns: u32, rows: u32) -> Answer<()> {

@@ -1,8 +1,11 @@
-//! Standard streams: FIFOs that containerd's client has made, or files.
+//! Standard streams: FIFOs that containerd's client has made, or files, or a program that
+//! reads them ([`logger`]).
 //!
 //! The container's process gets the FIFO itself: nothing is copied. The shim keeps the other
 //! end open too, so that a client may go away and come back: without it a process would be
 //! killed by SIGPIPE, or take its client's end for the end of its input.
+//!
+//! [`logger`]: super::logger
 
 use std::fs::File;
 use std::io;
@@ -14,6 +17,7 @@ use std::process::Stdio;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use super::fault::{Answer, Context, unserved};
+use super::logger::{self, Inputs, Logger, Owner};
 
 /// What containerd says about a process's streams. An empty name is /dev/null.
 #[derive(Clone, Debug, Default)]
@@ -49,10 +53,22 @@ pub(crate) struct Held {
     pub(crate) stdin: Option<File>,
     /// Nothing is read from them.
     pub(crate) outputs: Vec<File>,
+    /// Dropped when it has written all.
+    pub(crate) logger: Option<Logger>,
+}
+
+impl Names {
+    /// Starts the program that reads the outputs, if there is one.
+    pub(super) fn logger(&self, owner: &Owner) -> Answer<Option<(Logger, Inputs)>> {
+        match self.stdout.split_once("://") {
+            Some((logger::SCHEME, rest)) => Logger::start(rest, owner).map(Some),
+            _ => Ok(None),
+        }
+    }
 }
 
 /// Opens all three, for a process without a terminal.
-pub(crate) fn open(names: &Names) -> Answer<(Ends, Held)> {
+pub(crate) fn open(names: &Names, owner: &Owner) -> Answer<(Ends, Held)> {
     let mut held = Held::default();
     let stdin = match input(&names.stdin)? {
         Some((end, writer)) => {
@@ -61,6 +77,15 @@ pub(crate) fn open(names: &Names) -> Answer<(Ends, Held)> {
         }
         None => Stdio::null(),
     };
+    if let Some((logger, inputs)) = names.logger(owner)? {
+        held.logger = Some(logger);
+        let ends = Ends {
+            stdin,
+            stdout: inputs.stdout.into(),
+            stderr: inputs.stderr.into(),
+        };
+        return Ok((ends, held));
+    }
     let mut out = |name: &str| -> Answer<Stdio> {
         let Some((end, reader)) = output(name)? else {
             return Ok(Stdio::null());
@@ -133,7 +158,7 @@ fn path(name: &str) -> Answer<Option<&Path>> {
         Some(("fifo" | "file", rest)) => rest.split('?').next().unwrap_or_default(),
         Some((scheme, _)) => {
             return Err(unserved(format_args!(
-                "streams of kind {scheme}:// are not supported: use a FIFO or file://"
+                "streams of kind {scheme}:// are not supported: use a FIFO, file:// or binary://"
             )));
         }
     };
@@ -191,6 +216,6 @@ mod tests {
         assert!(reader.is_none());
         end.write_all(b"a").expect("written");
         assert!(output("").expect("none").is_none());
-        assert!(output("binary:///bin/logger").is_err());
+        assert!(output("npipe:///logger").is_err());
     }
 }

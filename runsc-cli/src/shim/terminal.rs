@@ -12,6 +12,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use tempfile::TempDir;
 
 use super::fault::{Answer, Context, other};
+use super::logger::Owner;
 use super::streams::{self, Held, Names};
 
 /// Where the master will be sent.
@@ -71,11 +72,16 @@ impl Terminal {
     }
 
     /// Copies both ways, in threads, until the terminal hangs up and the client's input ends.
-    pub(crate) fn connect(&self, names: &Names) -> Answer<Held> {
+    pub(crate) fn connect(&self, names: &Names, owner: &Owner) -> Answer<Held> {
         let mut held = Held::default();
         if let Some((end, writer)) = streams::input(&names.stdin)? {
             held.stdin = writer;
             self.spawn_copy(end, Way::In)?;
+        }
+        if let Some((logger, inputs)) = names.logger(owner)? {
+            held.logger = Some(logger);
+            self.spawn_copy(inputs.stdout, Way::Out)?;
+            return Ok(held);
         }
         // Without a client it is read all the same: nobody must wait for space in it.
         match streams::output(&names.stdout)? {

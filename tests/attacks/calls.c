@@ -2,10 +2,12 @@
 // kernel goes on.
 //
 // `/guest --role attack` has a number of workers, one after the other, each in name spaces of
-// its own and from a seed of its own. SEED, WORKERS, CALLS and ONLY (a kind of calls, see
-// `work`) in the environment ask for others than the usual ones, and SHOW for more lines.
+// its own and from a seed of its own. SEED, WORKERS, CALLS, THREADS of each and ONLY (a
+// kind of calls, see `make_calls`) in the environment ask for others than the usual ones, and
+// SHOW for more lines.
 #include "guest.h"
 
+#include <arpa/inet.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
@@ -15,6 +17,7 @@
 #include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
@@ -417,22 +420,10 @@ static long setting(const char *name, long usual) {
   return value ? atol(value) : usual;
 }
 
-static void work(const char *here, long calls) {
+static long calls;
+
+static void *make_calls(void *unused UNUSED) {
   const long only = setting("ONLY", -1);
-  const struct rlimit size = {64 << 20, 64 << 20}, space = {1UL << 30, 1UL << 30}, tasks = {200, 200};
-  setrlimit(RLIMIT_FSIZE, &size);
-  setrlimit(RLIMIT_AS, &space);
-  setrlimit(RLIMIT_NPROC, &tasks);
-  unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (below(2) ? CLONE_NEWNET : 0));
-  // What is written is gone with the worker.
-  mkdir(here, 0755);
-  mount("tmpfs", here, "tmpfs", 0, "size=32m");
-  chdir(here);
-  int null = open("/dev/null", O_RDWR);
-  for (int i = 0; i < 3; i++) dup2(null, i);
-  open_all();
-  for (int i = 1; i < 32; i++) if (i != SIGCHLD) signal(i, i == SIGSEGV || i == SIGBUS || i == SIGILL || i == SIGFPE ? SIG_DFL : handled);
-  signal(SIGCHLD, SIG_IGN);
   for (long i = 0; i < calls; i++) {
     atomic_fetch_add(progress, 1);
     // Neither waits nor forgotten masks last.
@@ -453,6 +444,28 @@ static void work(const char *here, long calls) {
       default: any_call();
     }
   }
+  return NULL;
+}
+
+static void work(const char *here) {
+  const struct rlimit size = {64 << 20, 64 << 20}, space = {1UL << 30, 1UL << 30}, tasks = {200, 200};
+  setrlimit(RLIMIT_FSIZE, &size);
+  setrlimit(RLIMIT_AS, &space);
+  setrlimit(RLIMIT_NPROC, &tasks);
+  unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (below(2) ? CLONE_NEWNET : 0));
+  // What is written is gone with the worker.
+  mkdir(here, 0755);
+  mount("tmpfs", here, "tmpfs", 0, "size=32m");
+  chdir(here);
+  open_all();
+  // Waits end.
+  const struct sigaction interrupts = {.sa_handler = handled};
+  for (int i = 1; i < 32; i++)
+    if (i != SIGCHLD && i != SIGSEGV && i != SIGBUS && i != SIGILL && i != SIGFPE) sigaction(i, &interrupts, NULL);
+  signal(SIGCHLD, SIG_IGN);
+  pthread_t thread;
+  for (long i = setting("THREADS", 1); i > 1; i--) pthread_create(&thread, NULL, make_calls, NULL);
+  make_calls(NULL);
 }
 
 // A process that does what processes do.
@@ -478,8 +491,11 @@ static bool is_sound(void) {
 
 ROLE(attack) {
   progress = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  const long first = setting("SEED", 1), workers = setting("WORKERS", 12), calls = setting("CALLS", 400);
+  const long first = setting("SEED", 1), workers = setting("WORKERS", 12);
+  calls = setting("CALLS", 400);
   long unsound = 0;
+  // Some worker may remove the file.
+  const int null = open("/dev/null", O_RDWR);
   for (long n = 0; n < workers; n++) {
     if (getenv("SHOW")) say("worker %ld, %ld calls", first + n, (long)*progress);
     seed = (first + n) * 1000003;
@@ -488,10 +504,12 @@ ROLE(attack) {
     pid_t keeper = fork();
     if (!keeper) {
       // Whatever the worker leaves ends with it.
+      for (int i = 0; i < 3; i++) dup2(null, i);
+      close(null);
       unshare(CLONE_NEWPID);
       pid_t worker = fork();
       if (!worker) {
-        work(here, calls);
+        work(here);
         _exit(0);
       }
       waitpid(worker, NULL, 0);

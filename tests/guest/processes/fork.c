@@ -123,8 +123,8 @@ TEST(cloning) {
   kid = clone(set_shared, stack + sizeof stack, CLONE_VM, (void *)1); // no signal at its end
   SHOW(waitpid(kid, &status, 0));
   SHOW(waitpid(kid, &status, __WCLONE) == kid);
-  kid = clone(set_shared, stack + sizeof stack, CLONE_VM | SIGUSR1, (void *)1);
   signal(SIGUSR1, SIG_IGN);
+  kid = clone(set_shared, stack + sizeof stack, CLONE_VM | SIGUSR1, (void *)1);
   SHOW(waitpid(kid, &status, __WALL) == kid);
 }
 

@@ -489,6 +489,36 @@ static bool is_sound(void) {
   return sound;
 }
 
+// What files have in memory, KiB.
+static long cached(void) {
+  char line[128];
+  long found = -1;
+  FILE *file = fopen("/proc/meminfo", "r");
+  while (file && fgets(line, sizeof line, file)) sscanf(line, "Cached: %ld", &found);
+  if (file) fclose(file);
+  return found;
+}
+
+// Whether a file system is kept that went with its name space.
+static bool keeps_the_dead(void) {
+  enum { ROUNDS = 8, SIZE = 4 << 20 };
+  long before = cached();
+  for (int i = 0; i < ROUNDS; i++) {
+    pid_t pid = fork();
+    if (!pid) {
+      unshare(CLONE_NEWNS);
+      mkdir("/tmp/dead", 0755);
+      if (mount("tmpfs", "/tmp/dead", "tmpfs", 0, NULL)) _exit(1);
+      int fd = open("/tmp/dead/file", O_RDWR | O_CREAT, 0644);
+      _exit(posix_fallocate(fd, 0, SIZE));
+    }
+    int status = 0;
+    waitpid(pid, &status, 0);
+    if (status) say("no file system: %#x", status);
+  }
+  return cached() - before > ROUNDS / 2 * (SIZE >> 10);
+}
+
 ROLE(attack) {
   progress = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   const long first = setting("SEED", 1), workers = setting("WORKERS", 12);
@@ -535,5 +565,6 @@ ROLE(attack) {
     unsound += !sound;
     if (!sound && getenv("SHOW")) say("unsound after %ld: %s", first + n, error_name(errno));
   }
+  say("memory kept: %s", keeps_the_dead() ? "yes" : "no");
   say("%s calls, unsound %ld", *progress > workers * 20 ? "many" : "few", unsound);
 }

@@ -27,7 +27,7 @@ const ATTACKS: &[Attack] = &[
     Attack {
         name: "calls",
         rights: Rights::Administrator,
-        says: &["many calls, unsound 0"],
+        says: &["memory kept: no", "many calls, unsound 0"],
     },
     Attack {
         name: "stub",

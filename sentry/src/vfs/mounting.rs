@@ -125,8 +125,8 @@ impl MountNamespace {
             mounts.retain(|m| !gone.iter().any(|g| Arc::ptr_eq(g, m)));
             gone
         };
-        for mount in &gone {
-            forget_if_last(mount);
+        for mount in gone {
+            forget_if_last(&mount);
         }
         Ok(())
     }
@@ -225,10 +225,15 @@ fn forget_if_last(mount: &Arc<Mount>) {
 }
 
 impl Drop for MountNamespace {
-    /// Mounts and what hangs on them hold each other.
+    /// Mounts and what hangs on them hold each other, as names do and what is below them.
     fn drop(&mut self) {
-        for mount in self.mounts.get_mut().drain(..) {
+        let mounts = std::mem::take(self.mounts.get_mut());
+        for mount in &mounts {
             mount.take_off();
+        }
+        // One goes after the other: the last of a file system finds itself alone.
+        for mount in mounts {
+            forget_if_last(&mount);
         }
     }
 }

@@ -75,12 +75,13 @@ as_user() {
     env -i "PATH=$PATH" "HOME=$USER_HOME" "XDG_RUNTIME_DIR=${USER_RUN-$USER_HOME/run}" "$@"
 }
 
-# start_docker: a daemon of this script's own, whose only runtime is the one under test; `docker`
-# talks to it.
+# start_docker [FLAGS…]: a daemon of this script's own, whose only runtime is the one under test;
+# `docker` talks to it. Without flags it makes no networks.
 start_docker() {
+  [ $# -gt 0 ] || set -- --bridge=none --iptables=false --ip6tables=false
   echo '{"runtimes": {"tested": {"path": "'"$(command -v "$RUNTIME")"'"}}, "default-runtime": "tested"}' > daemon.json
   dockerd --config-file daemon.json --data-root "$PWD/data" --exec-root "$PWD/exec" -H "unix://$PWD/docker.sock" \
-    -p "$PWD/pid" --storage-driver vfs --bridge=none --iptables=false --ip6tables=false > daemon.log 2>&1 &
+    -p "$PWD/pid" --storage-driver vfs "$@" > daemon.log 2>&1 &
   DAEMON=$!
   export DOCKER_HOST=unix://$PWD/docker.sock
   STDERR=$PWD/stderr

@@ -4,13 +4,16 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use syscalls::abi::fs::{F_GETOWN, F_SETOWN, FIOGETOWN, FIONREAD, FIOSETOWN, SIOCGPGRP, SIOCSPGRP};
-use syscalls::abi::net::MessageFlags;
+use syscalls::abi::fs::{
+    F_GETOWN, F_SETOWN, FIOGETOWN, FIONREAD, FIOSETOWN, SIOCGPGRP, SIOCGSTAMP, SIOCGSTAMPNS,
+    SIOCOUTQNSD, SIOCSPGRP,
+};
+use syscalls::abi::net::{AF_INET, AF_INET6, AF_PACKET, IPPROTO_TCP, MessageFlags};
 use syscalls::abi::tty::TIOCOUTQ;
 use syscalls::errno::ENOTSOCK;
 use syscalls::{Errno, Fd, SysResult, UserAddr};
 
-use super::{Kind, Socket, interface_ioctl, unix};
+use super::{Kind, Socket, interface_ioctl, timestamp, unix};
 use crate::fd;
 use crate::task::Current;
 use crate::vfs::{AnonKind, File, FileOps, OpenMode, Sink, Source};
@@ -116,6 +119,19 @@ impl FileOps for SocketFile {
         let count = match command {
             FIONREAD => self.0.readable_bytes()?,
             TIOCOUTQ => self.0.unsent_bytes()?,
+            // No request about an interface, though its number is among theirs.
+            SIOCOUTQNSD if self.0.protocol() == IPPROTO_TCP && self.writes_whole() => {
+                return self.0.ioctl(task, command, argument);
+            }
+            SIOCGSTAMP | SIOCGSTAMPNS
+                if matches!(self.0.family(), AF_INET | AF_INET6 | AF_PACKET) =>
+            {
+                let at = self.0.options().last_stamp()?;
+                let time = timestamp::bytes(at, command == SIOCGSTAMPNS);
+                task.mem()
+                    .write_slice(UserAddr::new(argument).cast::<u8>(), &time)?;
+                return Ok(0);
+            }
             _ => {
                 let about_interface =
                     interface_ioctl::interface(task, self.0.family(), command, argument);

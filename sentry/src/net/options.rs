@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use syscalls::Errno;
 use syscalls::abi::net::{SO_PASSCRED, SO_PASSPIDFD, SO_PEEK_OFF};
+use syscalls::errno::ENOENT;
 
 use super::filter::Filter;
 use crate::sync::{Level, Mutex, Slot};
@@ -50,6 +52,9 @@ pub struct Options {
     pub kept: Mutex<Vec<(i32, i32)>>,
     /// SO_LINGER: on, seconds.
     pub linger: Mutex<(i32, i32)>,
+    /// SIOCGSTAMP: when the last message came, nanoseconds; negative for never. `None` until
+    /// somebody asked.
+    pub(super) stamp: Mutex<Option<i128>>,
     /// SO_ATTACH_FILTER.
     pub(super) filter: Slot<Option<Arc<Filter>>>,
     /// SO_COOKIE, 0 until asked for.
@@ -81,6 +86,7 @@ impl Options {
             device: AtomicU32::new(0),
             kept: Mutex::new(Level::Leaf, Vec::new()),
             linger: Mutex::new(Level::Leaf, (0, 0)),
+            stamp: Mutex::new(Level::Leaf, None),
             filter: Slot::new(Level::Leaf, None),
             cookie: AtomicU64::new(0),
         }
@@ -102,6 +108,7 @@ impl Options {
             device: AtomicU32::new(self.device()),
             kept: Mutex::new(Level::Leaf, kept),
             linger: Mutex::new(Level::Leaf, linger),
+            stamp: Mutex::new(Level::Leaf, None),
             filter: Slot::new(Level::Leaf, self.filter.get()),
             cookie: AtomicU64::new(0),
         }
@@ -220,6 +227,20 @@ impl Options {
     /// SO_PASSCRED or SO_PASSPIDFD: it is told who sends.
     pub(super) fn wants_sender(&self) -> bool {
         self.passes_credentials() || self.kept(SO_PASSPIDFD) != 0
+    }
+
+    /// A message that came at `at` was received.
+    pub(super) fn note_stamp(&self, at: i128) {
+        if let Some(stamp) = &mut *self.stamp.lock() {
+            *stamp = at;
+        }
+    }
+
+    /// When the last message came; `ENOENT` if none has since the first question.
+    pub(super) fn last_stamp(&self) -> Result<i128, Errno> {
+        let mut stamp = self.stamp.lock();
+        let last = *stamp.get_or_insert(-1);
+        if last < 0 { Err(ENOENT) } else { Ok(last) }
     }
 
     /// A kept number; 0 unless set.

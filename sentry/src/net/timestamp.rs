@@ -63,3 +63,15 @@ pub(super) fn note(options: &Options, at: i128, notes: &mut Vec<Note>) {
         }
     }
 }
+
+/// A time as the ABI has it: with nanoseconds if it is to be `exact`.
+pub(super) fn bytes(at: i128, exact: bool) -> Vec<u8> {
+    let sec = i64::try_from(at.div_euclid(1_000_000_000)).unwrap_or(i64::MAX);
+    let nsec = i64::try_from(at.rem_euclid(1_000_000_000)).unwrap_or(0);
+    if exact {
+        Timespec { sec, nsec }.as_bytes().to_vec()
+    } else {
+        let usec = nsec / 1000;
+        Timeval { sec, usec }.as_bytes().to_vec()
+    }
+}

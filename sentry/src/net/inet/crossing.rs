@@ -120,6 +120,7 @@ impl Stack {
             ttl: packet.head.ttl,
             tos: packet.head.tos,
             at: now_realtime(),
+            segment: None,
         };
         if self.deliver(&self.udp, datagram) == Delivery::NoPort {
             self.answer(icmp::unreachable(packet, icmp::Missing::Port));

@@ -252,6 +252,7 @@ impl Stack {
             ttl: packet.head.ttl,
             tos: packet.head.tos,
             at: now_realtime(),
+            segment: None,
         };
         self.deliver(&self.ping, datagram);
     }

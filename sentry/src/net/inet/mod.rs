@@ -14,7 +14,7 @@ pub mod datagram;
 mod icmp;
 pub mod links;
 pub mod list;
-mod message;
+pub(super) mod message;
 pub mod options;
 mod outside;
 pub(super) mod packet;

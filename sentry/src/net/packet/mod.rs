@@ -20,6 +20,7 @@ use syscalls::errno::{EINVAL, EPERM, ESOCKTNOSUPPORT};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use super::filter::Circumstances;
+use super::inet::message::truesize;
 use super::inet::{Network, Stack};
 use super::{Address, Kind, Options, netlink};
 use crate::sync::{Level, Mutex};
@@ -80,8 +81,6 @@ struct Inbox {
 const HEAD: usize = 14;
 /// ETH_P_ALL.
 const ALL: u16 = 3;
-/// What Linux charges a receive buffer for a frame besides its bytes.
-const OVERHEAD: usize = 768;
 /// Bytes of an address of the link layer.
 const ADDRESS: usize = 6;
 /// Bytes of `struct sockaddr_ll` before the address.
@@ -142,7 +141,7 @@ impl PacketSocket {
             let room = inbox.charge <= self.options.receive_limit();
             if room {
                 inbox.seen = inbox.seen.saturating_add(1);
-                inbox.charge += frame.bytes.len() + OVERHEAD;
+                inbox.charge += truesize(frame.bytes.len());
                 inbox.waiting.push_back(frame);
             } else {
                 inbox.drops = inbox.drops.saturating_add(1);

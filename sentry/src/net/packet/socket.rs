@@ -11,6 +11,7 @@ use zerocopy::IntoBytes;
 
 use super::{Frame, HEAD, PacketSocket};
 use crate::net::control::Note;
+use crate::net::inet::message::truesize;
 use crate::net::{
     Address, Asked, Control, Given, Kind, Options, Outgoing, Received, Shutdown, Socket, timestamp,
 };
@@ -130,11 +131,12 @@ impl Socket for PacketSocket {
                 inbox.waiting.front().cloned().ok_or(EAGAIN)?
             } else {
                 let frame = inbox.waiting.pop_front().ok_or(EAGAIN)?;
-                let charge = frame.bytes.len() + super::OVERHEAD;
+                let charge = truesize(frame.bytes.len());
                 inbox.charge = inbox.charge.saturating_sub(charge);
                 frame
             }
         };
+        self.options.note_stamp(frame.at);
         let data = frame.bytes.get(self.start()..).unwrap_or_default();
         let whole = data.len();
         let room = whole.min(dst.remaining());

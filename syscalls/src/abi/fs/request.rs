@@ -42,6 +42,9 @@ numbers! {
         FIOGETOWN = 0x8903;
         SIOCGPGRP = 0x8904;
         SIOCATMARK = 0x8905;
+        SIOCGSTAMP = 0x8906;
+        SIOCGSTAMPNS = 0x8907;
+        SIOCOUTQNSD = 0x894b;
         SIOCGIFNAME = 0x8910;
         SIOCGIFCONF = 0x8912;
         SIOCGIFFLAGS = 0x8913;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use syscalls::abi::net::{IP_MULTICAST_ALL, IPPROTO_IP, IPPROTO_IPV6, IPV6_MULTICAST_ALL};
+use syscalls::abi::net::{
+    IP_MULTICAST_ALL, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IPV6_MULTICAST_ALL, UDP_GRO,
+};
 
 use super::super::addr::Endpoint;
 use super::super::message::{Base, Datagram};
@@ -87,7 +89,19 @@ impl DatagramSocket {
             };
             datagram.data.truncate(wanted.saturating_sub(head));
         }
-        self.take_in(datagram);
+        let Some(size) = datagram.segment else {
+            return self.take_in(datagram);
+        };
+        if self.numbers.is_set(IPPROTO_UDP, UDP_GRO) {
+            return self.take_in(datagram);
+        }
+        for piece in datagram.data.chunks(size) {
+            self.take_in(Datagram {
+                data: piece.to_vec(),
+                segment: None,
+                ..datagram
+            });
+        }
     }
 }
 

@@ -80,11 +80,17 @@ impl DatagramSocket {
                 if data.len().div_ceil(size) > MAX_SEGMENTS {
                     return Err(EINVAL);
                 }
-                for piece in data.chunks(size) {
-                    self.emit(piece.to_vec(), to, way, wishes)?;
+                // What stays here is cut where it is received.
+                let whole = way.link == LOOPBACK && !self.pings();
+                if whole {
+                    self.emit(data, to, way, (wishes, Some(size)))?;
+                } else {
+                    for piece in data.chunks(size) {
+                        self.emit(piece.to_vec(), to, way, (wishes, None))?;
+                    }
                 }
             }
-            _ => self.emit(data, to, way, wishes)?,
+            _ => self.emit(data, to, way, (wishes, None))?,
         }
         if flags.contains(MessageFlags::ZEROCOPY) && self.options.kept(SO_ZEROCOPY) != 0 {
             self.copied();
@@ -141,11 +147,17 @@ impl DatagramSocket {
         };
         let wishes = Wishes::default();
         let (to, way) = self.aim(&mut self.inner.lock(), Some(to), wishes)?;
-        self.emit(data, to, way, wishes)
+        self.emit(data, to, way, (wishes, None))
     }
 
     /// Sends one datagram on its way.
-    fn emit(&self, data: Vec<u8>, to: Endpoint, way: Way, wishes: Wishes) -> Result<(), Errno> {
+    fn emit(
+        &self,
+        data: Vec<u8>,
+        to: Endpoint,
+        way: Way,
+        (wishes, segment): (Wishes, Option<usize>),
+    ) -> Result<(), Errno> {
         let port = self.inner.lock().local.port;
         let group = to.ip.is_multicast();
         let marks = self.marks(to.ip, wishes);
@@ -164,6 +176,7 @@ impl DatagramSocket {
             ttl: marks.ttl,
             tos: marks.tos,
             at: now_realtime(),
+            segment,
         };
         let asked = self.stack.outside().is_some_and(|outside| {
             let resolves = way.link == LOOPBACK && self.protocol == IPPROTO_UDP;

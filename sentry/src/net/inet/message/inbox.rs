@@ -24,10 +24,23 @@ pub(in crate::net) struct Datagram {
     pub(in crate::net) tos: u8,
     /// When, `CLOCK_REALTIME`, nanoseconds.
     pub(in crate::net) at: i128,
+    /// UDP_SEGMENT: it stands for several, each but the last of so many bytes.
+    pub(in crate::net) segment: Option<usize>,
 }
 
-/// What Linux charges a receive buffer for a packet besides its bytes.
-const OVERHEAD: usize = 768;
+/// What Linux charges a receive buffer for a packet of `len` bytes: they and the heads of the
+/// network lie in memory that is a power of two, larger ones in pages of their own.
+pub(in crate::net) fn truesize(len: usize) -> usize {
+    const DESCRIPTION: usize = 256;
+    const HEADS: usize = 364;
+    const LINEAR: usize = 16384;
+    const PAGE: usize = 4096;
+    if len + HEADS <= LINEAR {
+        (len + HEADS).next_power_of_two() + DESCRIPTION
+    } else {
+        HEADS.next_power_of_two() + DESCRIPTION + len.next_multiple_of(PAGE)
+    }
+}
 
 pub(in crate::net::inet) struct Inbox(Mutex<State>);
 
@@ -45,7 +58,7 @@ impl Default for Inbox {
 }
 
 fn charge(datagram: &Datagram) -> usize {
-    datagram.data.len() + OVERHEAD
+    truesize(datagram.data.len())
 }
 
 impl Inbox {

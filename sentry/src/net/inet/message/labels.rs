@@ -7,7 +7,8 @@ use syscalls::abi::net::{
     IP_ORIGDSTADDR, IP_PKTINFO, IP_PROTOCOL, IP_RECVERR, IP_RECVTOS, IP_RECVTTL, IP_TOS, IP_TTL,
     IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IPV6_2292HOPLIMIT, IPV6_2292PKTINFO, IPV6_DONTFRAG,
     IPV6_HOPLIMIT, IPV6_ORIGDSTADDR, IPV6_PKTINFO, IPV6_RECVERR, IPV6_RECVHOPLIMIT,
-    IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, In6Pktinfo, InPktinfo, UDP_SEGMENT,
+    IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, In6Pktinfo, InPktinfo, SO_MARK, SO_PRIORITY,
+    SO_RCVMARK, SO_RCVPRIORITY, SOL_SOCKET, UDP_GRO, UDP_SEGMENT,
 };
 use syscalls::errno::EINVAL;
 use zerocopy::{FromBytes, IntoBytes};
@@ -110,6 +111,15 @@ impl Base {
     pub(in crate::net::inet) fn notes(&self, datagram: &Datagram, local: IpAddr) -> Vec<Note> {
         let mut notes = Vec::new();
         timestamp::note(&self.options, datagram.at, &mut notes);
+        for (wanted, told) in [(SO_RCVMARK, SO_MARK), (SO_RCVPRIORITY, SO_PRIORITY)] {
+            if self.options.kept(wanted) != 0 {
+                notes.push(note(SOL_SOCKET, told, &[0; 4]));
+            }
+        }
+        if let Some(size) = datagram.segment {
+            let size = i32::try_from(size).unwrap_or(0);
+            notes.push(note(IPPROTO_UDP, UDP_GRO, size.as_bytes()));
+        }
         match (self.family, datagram.to) {
             (Family::V4, IpAddr::V4(to)) => self.notes_v4(datagram, (to, local), &mut notes),
             (Family::V6, to) => {

@@ -21,8 +21,8 @@ use syscalls::errno::{EACCES, ENETUNREACH};
 
 use self::errors::{Errors, Told};
 use self::groups::Groups;
-pub(in crate::net) use self::inbox::Datagram;
 use self::inbox::Inbox;
+pub(in crate::net) use self::inbox::{Datagram, truesize};
 use self::labels::Wishes;
 pub(in crate::net::inet) use self::options::group_request;
 use super::addr::{Endpoint, Family};
@@ -279,6 +279,7 @@ impl Base {
         } else {
             self.options.taken(count);
         }
+        self.options.note_stamp(datagram.at);
         let control = Control {
             notes: self.notes(&datagram, local),
             ..Control::default()

@@ -178,6 +178,7 @@ fn deliver(guest: &Stack, link: u32, parts: &Parts<'_>) -> Option<Delivery> {
         // The stack does not tell.
         tos: 0,
         at: now_realtime(),
+        segment: None,
     };
     Some(guest.deliver(&guest.udp, datagram))
 }

@@ -93,6 +93,7 @@ impl Resolver {
                 ttl: 64,
                 tos: 0,
                 at: now_realtime(),
+                segment: None,
             };
             // Who does not wait any more does not get it.
             let _ = guest.deliver(&guest.udp, answer);

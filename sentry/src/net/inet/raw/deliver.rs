@@ -131,6 +131,7 @@ impl RawSocket {
             ttl: head.ttl,
             tos: head.tos,
             at: now_realtime(),
+            segment: None,
         });
     }
 }

@@ -4,8 +4,8 @@ use syscalls::Errno;
 use syscalls::abi::net::{
     IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP, IP_MTU, IP_MULTICAST_IF, IP_PROTOCOL, IPPROTO_IP,
     IPPROTO_IPV6, IPPROTO_TCP, IPV6_ADDRFORM, IPV6_MTU, IPV6_MULTICAST_IF, IPV6_PATHMTU,
-    IPV6_PKTINFO, IPV6_V6ONLY, SOL_SOCKET, TCP_CONGESTION, TCP_FASTOPEN_KEY, TCP_INFO, TCP_MAXSEG,
-    TCP_SAVED_SYN, TCP_ULP,
+    IPV6_PKTINFO, IPV6_V6ONLY, SOL_SOCKET, TCP_CONGESTION, TCP_FASTOPEN, TCP_FASTOPEN_KEY,
+    TCP_INFO, TCP_MAXSEG, TCP_SAVED_SYN, TCP_ULP, TCP_WINDOW_CLAMP,
 };
 use syscalls::errno::{EINVAL, ENOENT, ENOPROTOOPT, ENOTCONN, EPROTO};
 use zerocopy::IntoBytes;
@@ -57,6 +57,13 @@ impl StreamSocket {
             (IPPROTO_TCP, TCP_ULP) => {
                 self.name(value)?;
                 Err(ENOENT.why("no protocol above TCP"))
+            }
+            // Connections have their windows, and are open.
+            (IPPROTO_TCP, TCP_WINDOW_CLAMP) if value.number()? == 0 && self.flow().is_some() => {
+                Err(EINVAL)
+            }
+            (IPPROTO_TCP, TCP_FASTOPEN) if value.number()? >= 0 && self.flow().is_some() => {
+                Err(EINVAL)
             }
             (IPPROTO_TCP, TCP_FASTOPEN_KEY) => match value.len() {
                 KEY | TWO_KEYS => Ok(()),

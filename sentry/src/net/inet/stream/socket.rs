@@ -3,21 +3,26 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use syscalls::abi::fs::SIOCATMARK;
+use syscalls::abi::fs::{SIOCATMARK, SIOCOUTQNSD};
 use syscalls::abi::net::{
     AF_UNSPEC, IPPROTO_TCP, MessageFlags, SO_OOBINLINE, SO_RCVBUF, SO_RCVBUFFORCE, SO_RCVLOWAT,
-    SO_REUSEADDR, SO_REUSEPORT, SOMAXCONN,
+    SO_REUSEADDR, SO_REUSEPORT, SOMAXCONN, TCP_INQ,
 };
 use syscalls::errno::{EAGAIN, ECONNRESET, EINVAL, EISCONN, ENOTCONN, ENOTTY, EPIPE};
 use syscalls::{Errno, Stop, SysResult, UserAddr};
 
 use super::half::{Take, UrgentData};
 use super::{Flow, Inner, OPEN, Role, StreamSocket, TcpState};
+use crate::net::control::Note;
 use crate::net::inet::addr::Endpoint;
 use crate::net::inet::ports::Use;
 use crate::net::inet::stack::FreeBind;
-use crate::net::{Address, Asked, Given, Kind, Options, Outgoing, Received, Shutdown, Socket};
+use crate::net::timestamp;
+use crate::net::{
+    Address, Asked, Control, Given, Kind, Options, Outgoing, Received, Shutdown, Socket,
+};
 use crate::task::Current;
+use crate::time::now_realtime;
 use crate::vfs::{Sink, Source};
 use crate::wait::{Ready, WaitQueue};
 
@@ -252,7 +257,22 @@ impl Socket for StreamSocket {
             return Err(EAGAIN);
         }
         let count = self.receive_bytes(dst, flags)?;
+        let mut control = Control::default();
+        if count > 0 && !flags.contains(MessageFlags::OOB) {
+            // Bytes carry no time of their own here.
+            timestamp::note(&self.options, now_realtime(), &mut control.notes);
+        }
+        if self.numbers.is_set(IPPROTO_TCP, TCP_INQ) {
+            let left = self.flow().map_or(0, |flow| flow.rx.len());
+            let left = i32::try_from(left).unwrap_or(i32::MAX);
+            control.notes.push(Note {
+                level: IPPROTO_TCP,
+                kind: TCP_INQ,
+                body: left.to_ne_bytes().to_vec(),
+            });
+        }
         Ok(Received {
+            control,
             count,
             whole: count,
             told: flags & MessageFlags::OOB,
@@ -352,8 +372,15 @@ impl Socket for StreamSocket {
     }
 
     fn ioctl(&self, task: &mut Current, command: u32, argument: u64) -> SysResult {
-        if command != SIOCATMARK {
-            return Err(ENOTTY.into());
+        match command {
+            SIOCATMARK => {}
+            // Everything is sent at once.
+            SIOCOUTQNSD if self.is_listening() => return Err(EINVAL.into()),
+            SIOCOUTQNSD => {
+                task.mem().write(UserAddr::new(argument).cast(), &0_i32)?;
+                return Ok(0);
+            }
+            _ => return Err(ENOTTY.into()),
         }
         let flow = self.flow();
         let at_mark = flow.is_some_and(|flow| flow.rx.before_urgent() == Some(0));

@@ -95,6 +95,22 @@ say delete ctr tasks delete c7
 grep -o 'task c7 exit.*' stderr
 say remove ctr containers delete c7
 
+# Containers of a pod have a shim each, and one sandbox.
+CRI=io.kubernetes.cri
+ctr run -d $RUN --annotation $CRI.container-type=sandbox --annotation $CRI.sandbox-id=pod "$PWD/rootfs" pod sleep 1000
+ctr run -d $RUN --annotation $CRI.container-type=container --annotation $CRI.sandbox-id=pod "$PWD/rootfs" c8 \
+  sh -c 'trap "exit 5" TERM; while :; do sleep 0.1; done'
+grep -la '^runsk-sentry' /proc/[0-9]*/cmdline 2>/dev/null | wc -l
+say "exec in a pod" ctr tasks exec --exec-id e1 c8 sh -c 'exit 3'
+until_true sh -c "$CTR tasks kill c8; $CTR tasks ls | grep '^c8 .*STOPPED'"
+ctr tasks ls | grep -o '^pod .*RUNNING' | tr -s ' 0-9' ' '
+say delete ctr tasks delete c8
+grep -o 'task c8 exit.*' stderr
+ctr tasks kill -s SIGKILL pod
+until_true sh -c "$CTR tasks ls | grep '^pod .*STOPPED'"
+say delete ctr tasks delete pod
+say remove ctr containers delete c8 pod
+
 # Nothing is left, by those that were killed neither.
 ctr run -d $RUN "$PWD/rootfs" c6 sleep 1000
 kill -9 "$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$(ctr tasks ls | sed -n 's/^c6  *\([0-9]*\) .*/\1/p')/status")"

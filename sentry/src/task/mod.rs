@@ -62,6 +62,7 @@ use crate::signal::{SigSet, Signal, TaskSignals};
 use crate::sync::{Level, Mutex, Slot};
 use crate::wait::Parker;
 
+pub(crate) use calls::DEFAULT_SLICE;
 pub use capabilities::{Capabilities, SecureBits};
 use clone::Vfork;
 pub use creds::{Credentials, UserIds};

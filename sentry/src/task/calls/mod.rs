@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use syscalls::{Run, SysResult, call};
 
 use super::Current;
+pub(crate) use sched::DEFAULT_SLICE;
 
 /// A number as a result.
 pub(super) fn number(value: i32) -> SysResult {

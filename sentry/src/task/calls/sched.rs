@@ -15,6 +15,9 @@ use zerocopy::{FromBytes, IntoBytes};
 use super::number;
 use crate::task::{Capabilities, Current, Resource, Settings, Task, all_cpus};
 
+/// How long a thread of SCHED_RR runs before the next one does, milliseconds.
+pub(crate) const DEFAULT_SLICE: i64 = 100;
+
 /// A thread by its number, 0 for the caller; `EINVAL`, `ESRCH`.
 fn find(task: &Current, pid: i32) -> Result<Arc<Task>, Errno> {
     match pid {
@@ -146,15 +149,17 @@ impl Run<Current> for call::SchedGetPriorityMin {
 
 impl Run<Current> for call::SchedRrGetInterval {
     fn run(self, task: &mut Current) -> SysResult {
-        /// Of SCHED_RR, and of the normal policy: Linux's defaults, nanoseconds.
-        const ROUND_ROBIN: i64 = 100_000_000;
+        /// Of the normal policy, as Linux has it; nanoseconds.
         const NORMAL: i64 = 3_000_000;
-        let nsec = match find(task, self.pid)?.settings().policy {
+        let sysctls = &task.kernel.sysctls;
+        let slice = sysctls.number("kernel.sched_rr_timeslice_ms", DEFAULT_SLICE);
+        let ns = match find(task, self.pid)?.settings().policy {
             SCHED_FIFO => 0,
-            SCHED_RR => ROUND_ROBIN,
+            SCHED_RR => slice.saturating_mul(1_000_000),
             _ => NORMAL,
         };
-        task.mem().write(self.tp, &Timespec { sec: 0, nsec })?;
+        let (sec, nsec) = (ns / 1_000_000_000, ns % 1_000_000_000);
+        task.mem().write(self.tp, &Timespec { sec, nsec })?;
         Ok(0)
     }
 }

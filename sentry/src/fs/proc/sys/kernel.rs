@@ -11,7 +11,7 @@ use crate::fs::synth::{Entry, Opener};
 use crate::kernel::{UtsName, UtsNamespace};
 use crate::sysctl;
 use crate::system::{MACHINE, RELEASE, SYSNAME, VERSION};
-use crate::task::Capabilities;
+use crate::task::{Capabilities, DEFAULT_SLICE};
 
 pub(super) const ENTRIES: &[Entry<System>] = &[
     Entry::text("arch", |_, _| Ok(format!("{MACHINE}\n").into_bytes())),
@@ -53,9 +53,9 @@ pub(super) const ENTRIES: &[Entry<System>] = &[
     Entry::fixed("randomize_va_space", "2\n"),
     number!("kernel", "sched_autogroup_enabled", 0, 0..=1),
     number!("kernel", "sched_cfs_bandwidth_slice_us", 5000, 1..=I32),
-    number!("kernel", "sched_rr_timeslice_ms", 100, -1..=I32),
-    number!("kernel", "sched_rt_period_us", 1_000_000, 1..=I32),
-    number!("kernel", "sched_rt_runtime_us", 950_000, -1..=I32),
+    Entry::setting("sched_rr_timeslice_ms", slice, set_slice),
+    number!("kernel", "sched_rt_period_us", RT_PERIOD, 1..=I32),
+    Entry::setting("sched_rt_runtime_us", rt_time, set_rt_time),
     Entry::dir("seccomp", SECCOMP),
     line!("kernel", "sem", "32000\t1024000000\t500\t32000", 64),
     number!("kernel", "shm_rmid_forced", 0, 0..=1),
@@ -152,6 +152,43 @@ fn set_last_number(_: &System, opener: &Opener, text: &[u8]) -> Result<(), Errno
     let number = sysctl::parse(text).and_then(|number| i32::try_from(number).ok());
     let task = opener.task.upgrade().ok_or(EINVAL)?;
     task.pid_namespace().set_last(number.ok_or(EINVAL)?)
+}
+
+/// Of each period, what real-time threads may take; -1: all. Microseconds.
+const RT_TIME: &str = "kernel.sched_rt_runtime_us";
+const RT_PERIOD: i64 = 1_000_000;
+
+fn rt_time(system: &System, _: &Opener) -> Result<Vec<u8>, Errno> {
+    let time = system.kernel()?.sysctls.number(RT_TIME, 950_000);
+    Ok(format!("{time}\n").into_bytes())
+}
+
+/// No more than there is.
+fn set_rt_time(system: &System, _: &Opener, text: &[u8]) -> Result<(), Errno> {
+    let kernel = system.kernel()?;
+    let period = kernel
+        .sysctls
+        .number("kernel.sched_rt_period_us", RT_PERIOD);
+    kernel.sysctls.set_number(RT_TIME, text, -1..=period)
+}
+
+/// Milliseconds of SCHED_RR.
+const SLICE: &str = "kernel.sched_rr_timeslice_ms";
+
+fn slice(system: &System, _: &Opener) -> Result<Vec<u8>, Errno> {
+    let slice = system.kernel()?.sysctls.number(SLICE, DEFAULT_SLICE);
+    Ok(format!("{slice}\n").into_bytes())
+}
+
+/// 0 or less means the default again.
+fn set_slice(system: &System, _: &Opener, text: &[u8]) -> Result<(), Errno> {
+    let number = sysctl::parse(text).ok_or(EINVAL)?;
+    let number = if number > 0 { number } else { DEFAULT_SLICE };
+    let text = number.to_string();
+    system
+        .kernel()?
+        .sysctls
+        .set_number(SLICE, text.as_bytes(), 1..=I32)
 }
 
 fn hostname(system: &System, opener: &Opener) -> Result<Vec<u8>, Errno> {

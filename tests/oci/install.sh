@@ -1,8 +1,6 @@
 # `runsk install`, and the daemons whose files it has written. (runc has no such command.)
 . "$LIB"
 
-mkdir -p /run/containerd
-mount -t tmpfs tmpfs /run/containerd
 start_containerd
 stop_containerd
 install() { "$RUNTIME" install --docker daemon.json --containerd config.toml "$@" 2>>stderr | sed 's/;.*//'; }

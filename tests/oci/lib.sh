@@ -101,6 +101,8 @@ stop_docker() {
 # are called after the namespace: all scripts share them.
 start_containerd() {
   export CONTAINERD_NAMESPACE=${PWD##*/}
+  # where shims keep sockets and states, and clients FIFOs
+  [ -e config.toml ] || { mkdir -p /run/containerd; mount -t tmpfs tmpfs /run/containerd; }
   cat > config.toml <<J
 version = 2
 root = "$PWD/root"
@@ -121,4 +123,6 @@ J
 stop_containerd() {
   kill $DAEMON
   wait $DAEMON
+  # Those without containers; the daemon leaves them.
+  rmdir /sys/fs/cgroup/*/"$CONTAINERD_NAMESPACE" /sys/fs/cgroup/"$CONTAINERD_NAMESPACE" 2>/dev/null
 }

@@ -2,8 +2,6 @@
 # order of events when memory runs out, refusals. (runc is not asked.)
 . "$LIB"
 
-mkdir -p /run/containerd
-mount -t tmpfs tmpfs /run/containerd
 start_containerd
 cp -a "$BASE" rootfs
 RUN="--runtime io.containerd.runsk.v1 --rootfs"

@@ -54,7 +54,8 @@ impl Current {
     pub fn take_signal(&self, wanted: SigSet) -> Option<Siginfo> {
         let others = wanted.complement();
         let own = self.signals.pending.lock().take(others);
-        own.or_else(|| self.group.signals.pending.lock().take(others))
+        let taken = own.or_else(|| self.group.signals.pending.lock().take(others));
+        taken.map(|info| self.group.told_of(info))
     }
 
     /// While `wait` runs, signals of `awaited` wake the thread although they are blocked.

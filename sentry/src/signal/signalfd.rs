@@ -29,7 +29,8 @@ impl SignalFd {
         let reader = of_this_thread()?;
         let others = self.wanted.get().complement();
         let of_process = || reader.group.signals.take(others);
-        reader.signals.take(others).or_else(of_process)
+        let taken = reader.signals.take(others).or_else(of_process);
+        taken.map(|info| reader.group.told_of(info))
     }
 
     fn is_pending(&self) -> bool {

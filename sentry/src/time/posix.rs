@@ -31,7 +31,7 @@ struct Notify {
     target: Target,
     /// Strikes that found the last signal still pending.
     missed: AtomicU64,
-    /// What timer_getoverrun(2) tells of the last signal.
+    /// What timer_getoverrun(2) tells of the last signal that was taken.
     overrun: AtomicU64,
 }
 
@@ -58,8 +58,7 @@ impl Strike for Arc<Notify> {
             self.missed.fetch_add(count, Ordering::Relaxed);
             return;
         }
-        let overrun = (self.missed.swap(0, Ordering::Relaxed) + count - 1).min(OVERRUN_MAX);
-        self.overrun.store(overrun, Ordering::Relaxed);
+        let overrun = self.missed.swap(0, Ordering::Relaxed) + count - 1;
         let overrun = i32::try_from(overrun).unwrap_or(i32::MAX);
         let info = Siginfo::timer(self.signal.raw(), self.id, overrun, self.value);
         let sent = match &self.target {
@@ -72,6 +71,26 @@ impl Strike for Arc<Notify> {
         if sent.is_err() {
             self.missed.fetch_add(count, Ordering::Relaxed);
         }
+    }
+}
+
+impl ThreadGroup {
+    /// A signal was taken; one of a timer counts the strikes up to now.
+    pub(crate) fn told_of(&self, info: Siginfo) -> Siginfo {
+        if info.code != abi::SI_TIMER {
+            return info;
+        }
+        // The timer may be gone.
+        let Ok(timer) = self.timers.posix(info.timer_id()) else {
+            return info;
+        };
+        let notify = &timer.notify;
+        let before = u64::try_from(info.overrun()).unwrap_or(0);
+        let overrun = before.saturating_add(notify.missed.swap(0, Ordering::Relaxed));
+        let overrun = overrun.min(OVERRUN_MAX);
+        notify.overrun.store(overrun, Ordering::Relaxed);
+        let overrun = i32::try_from(overrun).unwrap_or(i32::MAX);
+        Siginfo::timer(info.signo, info.timer_id(), overrun, info.value())
     }
 }
 

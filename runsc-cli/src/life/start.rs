@@ -46,7 +46,11 @@ pub(crate) fn start(container: &Directory) -> Outcome<()> {
 
 /// Gives the container the network that is prepared for it.
 pub(super) fn connect_network(client: &mut Client, record: &Record) -> Outcome<()> {
-    match network::find(record)? {
+    let found = network::find(record).map_err(|failure| match network::is_gone(record) {
+        true => Failure::new("container not running"),
+        false => failure,
+    });
+    match found? {
         Some(found) => client.network(found),
         None => Ok(()),
     }

@@ -55,11 +55,7 @@ pub(crate) fn find(record: &Record) -> Outcome<Option<Found>> {
         return Ok(None);
     }
     let named = record.network.clone();
-    let own = || {
-        let sentry = record.sentry.as_ref()?;
-        Some(PathBuf::from(format!("/proc/{}/ns/net", sentry.pid)))
-    };
-    let Some(path) = named.or_else(own) else {
+    let Some(path) = named.or_else(|| own(record)) else {
         return Ok(None);
     };
     if !nix::unistd::geteuid().is_root() {
@@ -84,6 +80,17 @@ pub(crate) fn find(record: &Record) -> Outcome<Option<Found>> {
         joined.unwrap_or_else(|_| Err(Failure::new("reading the network namespace")))
     })?;
     Ok(Some(found).filter(|found| !found.sockets.is_empty()))
+}
+
+/// The namespace of the Sentry's process.
+fn own(record: &Record) -> Option<PathBuf> {
+    let sentry = record.sentry.as_ref()?;
+    Some(PathBuf::from(format!("/proc/{}/ns/net", sentry.pid)))
+}
+
+/// True if the Sentry has ended, or is about to, and its namespace is gone with it.
+pub(crate) fn is_gone(record: &Record) -> bool {
+    own(record).is_none_or(|path| !path.exists())
 }
 
 /// True for the namespace that we are in ourselves: its addresses are not a container's.

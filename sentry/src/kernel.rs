@@ -16,7 +16,7 @@ use crate::namespace::{Kind, NamespaceId};
 use crate::net::{NetNamespace, inet};
 use crate::sync::{Level, Slot};
 use crate::sysctl::Sysctls;
-use crate::task::{Pause, PidTable, Users};
+use crate::task::{PidTable, Users};
 use crate::time::AlarmQueue;
 use crate::tty::PtyTable;
 use crate::vfs::{Dentry, Mount, MountFlags};
@@ -68,8 +68,6 @@ pub struct Kernel {
     pub ipc: Arc<IpcNamespace>,
     /// Tells of readiness of host descriptors; see [`Self::host_watcher`].
     host_watcher: OnceLock<host::Watcher>,
-    /// Holds all tasks back from application code.
-    pub pause: Pause,
 }
 
 /// uname(2)'s changeable parts.
@@ -171,7 +169,6 @@ impl Kernel {
             uts: Arc::new(uts),
             ipc: Arc::new(IpcNamespace::first()),
             host_watcher: OnceLock::new(),
-            pause: Pause::default(),
         })
     }
 

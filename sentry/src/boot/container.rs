@@ -42,7 +42,6 @@ impl Container {
         stdio: Stdio,
     ) -> Result<Self, BootError> {
         let write_back = WriteBack::default();
-        let (report, reported) = bounded(1);
         let (gate, opened) = bounded(1);
         let (process, group) = (config.process.clone(), home.group.clone());
         let first = First {
@@ -54,11 +53,7 @@ impl Container {
             stdio,
             gate: opened,
         };
-        first.spawn(report)?;
-        // The other side is dropped unsent only if the thread died.
-        let lost =
-            |_| super::process::host_error("starting the first process")(syscalls::errno::EIO);
-        let (first, console) = reported.recv().map_err(lost)??;
+        let (first, console) = first.spawn()?;
         let (tell, ended) = bounded(1);
         let waker: Arc<dyn Wake> = Arc::new(Bell(tell));
         let registrations = [
@@ -158,33 +153,24 @@ impl Container {
     /// Holds all processes back: the first container's are the whole sandbox's. They leave
     /// application code soon after, see [`Self::is_still`].
     pub fn pause(&self) {
-        match self.group.is_root() {
-            true => self.kernel.pause(),
-            false => self.kernel.set_frozen(&self.group, true),
-        }
+        self.kernel.set_frozen(&self.group, true);
     }
 
     /// Lets them go on.
     pub fn resume(&self) {
-        match self.group.is_root() {
-            true => self.kernel.resume(),
-            false => self.kernel.set_frozen(&self.group, false),
-        }
+        self.kernel.set_frozen(&self.group, false);
     }
 
-    /// True between the two.
+    /// True between the two, or while the sandbox as a whole is paused.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.kernel.pause.is_on() || self.group.is_to_be_frozen()
+        self.group.is_held()
     }
 
     /// True if none of them runs application code.
     #[must_use]
     pub fn is_still(&self) -> bool {
-        match self.group.is_root() {
-            true => self.kernel.is_still(),
-            false => self.kernel.is_frozen(&self.group),
-        }
+        self.kernel.is_still(&self.group)
     }
 
     /// Waits until the first process has ended and all others with it; writes back what

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::{Sender, bounded};
-use syscalls::errno::{EIO, ESRCH};
+use syscalls::errno::ESRCH;
 
 use super::container::signal_from_outside;
 use super::process::{self, Place, host_error};
@@ -11,7 +10,7 @@ use super::{Attended, BootError, Container, Home, Stdio};
 use crate::config::ProcessConfig;
 use crate::kernel::Kernel;
 use crate::signal::Signal;
-use crate::task::{Current, ExitStatus, FsContext, ThreadGroup, run};
+use crate::task::{Current, ExitStatus, FsContext, ThreadGroup};
 use crate::tty::Console;
 use crate::vfs::MountNamespace;
 use crate::wait::{Ready, Registration, Wake};
@@ -22,8 +21,6 @@ pub struct Execed {
     group: Arc<ThreadGroup>,
     console: Option<Console>,
 }
-
-type Report = Sender<Result<(Arc<ThreadGroup>, Option<Console>), BootError>>;
 
 /// What such a process is made with.
 struct Exec {
@@ -56,11 +53,7 @@ impl Container {
             config,
             stdio,
         };
-        let (report, reported) = bounded(1);
-        exec.spawn(report)?;
-        // The other side is dropped unsent only if the thread died.
-        let lost = |_| host_error("starting the process")(EIO);
-        let (group, console) = reported.recv().map_err(lost)??;
+        let (group, console) = process::spawn(move || exec.make(), || {})?;
         Ok(Execed {
             kernel: self.kernel().clone(),
             group,
@@ -70,22 +63,6 @@ impl Container {
 }
 
 impl Exec {
-    fn spawn(self, report: Report) -> Result<(), BootError> {
-        let live = move || match self.make() {
-            Ok((mut current, console)) => {
-                let _ = report.send(Ok((current.group.clone(), console)));
-                drop(report);
-                current.run();
-                current.exit();
-            }
-            Err(error) => drop(report.send(Err(error))),
-        };
-        run::spawn_host_thread(live).map_err(|error| BootError::Host {
-            what: "a host thread",
-            errno: error.into(),
-        })
-    }
-
     fn make(self) -> Result<(Current, Option<Console>), BootError> {
         let reserved = self.kernel.pids.reserve(&self.home.pids, &[]);
         let reserved = reserved.map_err(host_error("a process number"))?;

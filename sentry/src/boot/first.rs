@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 
 use super::mounts::{self, Trees};
-use super::process::{self, Place, host_error};
+use super::process::{self, Made, Place, host_error};
 use super::{BootError, Home, Stdio};
 use crate::config::Config;
 use crate::fs::gofer::WriteBack;
 use crate::fs::proc;
 use crate::kernel::Kernel;
-use crate::task::{Current, FsContext, ThreadGroup, run};
+use crate::task::{Current, FsContext};
 use crate::tty::Console;
 
 /// What the first process of a container is made with.
@@ -26,34 +26,15 @@ pub(super) struct First {
     pub(super) gate: Receiver<()>,
 }
 
-/// The process and its console, if it has one.
-type Made = (Arc<ThreadGroup>, Option<Console>);
-type Report = Sender<Result<Made, BootError>>;
-
 impl First {
-    /// Makes the process on a thread of its own, which reports how that went, and runs it
-    /// there once the gate opens.
-    pub(super) fn spawn(self, report: Report) -> Result<(), BootError> {
+    /// Makes the process; it runs once the gate opens.
+    pub(super) fn spawn(self) -> Result<Made, BootError> {
         let gate = self.gate.clone();
-        let live = move || {
-            let made = self.make();
-            match made {
-                Ok((mut current, console)) => {
-                    // Without a listener the sandbox was given up.
-                    let _ = report.send(Ok((current.group.clone(), console)));
-                    drop(report);
-                    // Closed: there is nobody left who could open it.
-                    let _ = gate.recv();
-                    current.run();
-                    current.exit();
-                }
-                Err(error) => drop(report.send(Err(error))),
-            }
+        let wait = move || {
+            // Closed: there is nobody left who could open it.
+            let _ = gate.recv();
         };
-        run::spawn_host_thread(live).map_err(|error| BootError::Host {
-            what: "a host thread",
-            errno: error.into(),
-        })
+        process::spawn(move || self.make(), wait)
     }
 
     /// Everything but running it.

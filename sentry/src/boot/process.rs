@@ -5,9 +5,10 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crossbeam_channel::bounded;
 use platform::Regs;
 use syscalls::abi::fs::OpenFlags;
-use syscalls::errno::{EACCES, EAGAIN, ENOENT, ENOEXEC, ENOMEM, ENOTDIR, EPERM};
+use syscalls::errno::{EACCES, EAGAIN, EIO, ENOENT, ENOEXEC, ENOMEM, ENOTDIR, EPERM};
 use syscalls::{Errno, Fd, Stop};
 
 use super::mounts;
@@ -20,7 +21,7 @@ use crate::mm::Mm;
 use crate::signal::{SigSet, SignalHandlers};
 use crate::task::{
     Capabilities, Credentials, Current, FsContext, Limits, NewGroup, NewTask, Numbers, Resource,
-    Session, Strings, Task, ThreadGroup, UserIds,
+    Session, Strings, Task, ThreadGroup, UserIds, run,
 };
 use crate::time::cpu_limit;
 use crate::tty::{Console, HostTerminal, Master};
@@ -38,6 +39,36 @@ pub(super) enum Place {
 
 pub(super) fn host_error(what: &'static str) -> impl Fn(Errno) -> BootError {
     move |errno| BootError::Host { what, errno }
+}
+
+/// A process that was made, and its console, if it has one.
+pub(super) type Made = (Arc<ThreadGroup>, Option<Console>);
+
+/// Makes a process on a host thread of its own, and runs it there after `wait`. Returns when
+/// it is made.
+pub(super) fn spawn(
+    make: impl FnOnce() -> Result<(Current, Option<Console>), BootError> + Send + 'static,
+    wait: impl FnOnce() + Send + 'static,
+) -> Result<Made, BootError> {
+    let (report, reported) = bounded(1);
+    let live = move || match make() {
+        Ok((mut current, console)) => {
+            // Without a listener the sandbox was given up.
+            let _ = report.send(Ok((current.group.clone(), console)));
+            drop(report);
+            wait();
+            current.run();
+            current.exit();
+        }
+        Err(error) => drop(report.send(Err(error))),
+    };
+    run::spawn_host_thread(live).map_err(|error| BootError::Host {
+        what: "a host thread",
+        errno: error.into(),
+    })?;
+    // The other side is dropped unsent only if the thread died.
+    let lost = |_| host_error("starting the process")(EIO);
+    reported.recv().map_err(lost)?
 }
 
 /// Gives a process its descriptors, limits, credentials and working directory; its terminal,

@@ -176,7 +176,7 @@ impl Current {
         let blocked = self.signals.blocked();
         !self.pending_signals().without(blocked).is_empty()
             || self.must_exit()
-            || self.kernel.pause.is_on()
+            || self.is_held()
             || self.trace.state.lock().trap
             || (self.group.state().stop != StopState::Running && !self.is_stopped())
     }

@@ -34,7 +34,8 @@ impl Current {
                     return Flow::Exit;
                 }
                 self.obey_stop();
-                self.obey_pause();
+                // It may be frozen since it was stopped.
+                self.obey_freeze();
                 self.obey_affinity();
                 if self.obey_trap(&mut restart) || self.take_one(&mut restart) {
                     self.mark_work();

@@ -91,7 +91,7 @@ impl Current {
     /// Runs the application until the thread has to end.
     pub(crate) fn run(&mut self) {
         let mut restart = None;
-        if self.kernel.pause.is_on() || self.wanted_affinity().is_some() {
+        if self.is_held() || self.wanted_affinity().is_some() {
             self.mark_work();
         }
         loop {

@@ -31,8 +31,8 @@ use crate::failure::{Context, Failure, Outcome};
 /// What is kept of what a hook that failed has said, bytes.
 const MAX_SAID: usize = 4096;
 
-/// Whether they can be run at all.
-pub(crate) fn check(hooks: &Hooks) -> Outcome<()> {
+/// Those of all kinds.
+fn all(hooks: &Hooks) -> impl Iterator<Item = &Hook> {
     let lists = [
         hooks.prestart(),
         hooks.create_runtime(),
@@ -41,7 +41,17 @@ pub(crate) fn check(hooks: &Hooks) -> Outcome<()> {
         hooks.poststart(),
         hooks.poststop(),
     ];
-    for hook in lists.into_iter().flatten().flatten() {
+    lists.into_iter().flatten().flatten()
+}
+
+/// Whether there are any.
+pub(crate) fn any(hooks: &Hooks) -> bool {
+    all(hooks).next().is_some()
+}
+
+/// Whether they can be run at all.
+pub(crate) fn check(hooks: &Hooks) -> Outcome<()> {
+    for hook in all(hooks) {
         let path = hook.path().display();
         if !hook.path().is_absolute() {
             return Err(Failure::new(format!("hook {path}: not an absolute path")));

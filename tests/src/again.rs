@@ -6,6 +6,8 @@
 
 use std::sync::Mutex;
 
+use libtest_mimic::{Arguments, Conclusion, Trial};
+
 static UNSTEADY: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Makes the check, and once more if it fails.
@@ -30,8 +32,14 @@ fn remember(line: String) {
     }
 }
 
-/// Says which checks failed once, if any did.
-pub fn report() {
+/// Runs a suite's trials, and says which checks failed once, if any did.
+pub fn run(arguments: &Arguments, trials: Vec<Trial>) -> Conclusion {
+    let conclusion = libtest_mimic::run(arguments, trials);
+    report();
+    conclusion
+}
+
+fn report() {
     let lines = UNSTEADY.lock().map(|lines| lines.clone());
     let lines = lines.unwrap_or_default();
     if !lines.is_empty() {

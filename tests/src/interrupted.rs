@@ -75,8 +75,7 @@ pub fn main() -> ExitCode {
     let name = "interrupted lifecycles";
     let trial = Trial::test(name, || again::check(name, run).map_err(Failed::from));
     let trial = trial.with_ignored_flag(!is_root);
-    let conclusion = libtest_mimic::run(&arguments, vec![trial]);
-    again::report();
+    let conclusion = again::run(&arguments, vec![trial]);
     conclusion.exit_code()
 }
 

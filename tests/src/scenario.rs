@@ -134,7 +134,6 @@ pub fn main(testkit: &'static str) -> ExitCode {
         let check = move || again::check(&this.name, || this.check(testkit)).map_err(Failed::from);
         Trial::test(scenario.name.clone(), check).with_ignored_flag(!is_root)
     });
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    again::report();
+    let conclusion = again::run(&arguments, trials.collect());
     conclusion.exit_code()
 }

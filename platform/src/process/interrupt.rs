@@ -13,8 +13,8 @@ use parking_lot::Mutex;
 
 use super::layout::thread::KICK as KICK_FLAG;
 use super::thread::ThreadPages;
-use crate::Interrupt;
 use crate::host::cpu_time::ThreadClock;
+use crate::{Error, Event, Interrupt};
 
 /// Ignored by default, so that a kick to a task that is not traced yet does no harm.
 pub(crate) const KICK: Signal = Signal::SIGURG;
@@ -88,13 +88,22 @@ impl Interrupter {
         }
     }
 
+    /// At the end of a switch: true if it ended as it should.
+    pub(crate) fn finish(&self, result: &Result<Event, Error>) -> bool {
+        match result {
+            Ok(Event::Interrupted) => self.satisfied(),
+            Ok(_) | Err(_) => self.stop(),
+        }
+        result.is_ok()
+    }
+
     /// At the end of a switch that was interrupted: that was it.
-    pub(crate) fn satisfied(&self) {
+    fn satisfied(&self) {
         self.state.store(IDLE, Ordering::Release);
     }
 
     /// At the end of a switch that ended otherwise: what came meanwhile is for the next.
-    pub(crate) fn stop(&self) {
+    fn stop(&self) {
         let _ = self
             .state
             .compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire);

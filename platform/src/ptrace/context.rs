@@ -175,13 +175,8 @@ impl Context for PtraceContext {
             return Ok(Event::Interrupted);
         }
         let result = self.run(space, regs);
-        match &result {
-            Ok(Event::Interrupted) => self.interrupter.satisfied(),
-            Ok(_) => self.interrupter.stop(),
-            Err(_) => {
-                self.interrupter.stop();
-                self.unbind();
-            }
+        if !self.interrupter.finish(&result) {
+            self.unbind();
         }
         result
     }

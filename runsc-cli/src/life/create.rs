@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nix::unistd::geteuid;
-use oci_spec::runtime::Hooks;
 
 use super::status::state_json;
 use super::{Client, Status, clock, delete, files, pod, start};
@@ -84,6 +83,29 @@ fn explain(failure: Failure, record: &Record) -> Failure {
     }
 }
 
+/// All that a container is started with; its cgroup is made.
+fn plan<'a>(
+    making: &'a Making,
+    options: &'a Options,
+    mut container: Container,
+    record: &mut Record,
+    held: &Held,
+) -> Outcome<Plan<'a>> {
+    let (extra, variables) = files::passed_on(making.preserve_fds)?;
+    container.config.process.env.extend(variables);
+    make_cgroup(&container, options, record, held)?;
+    let listener = making.oom_fifo.as_deref().map(files::listener);
+    Ok(Plan {
+        container,
+        id: &making.id,
+        options,
+        control: Some(held.listen()?),
+        oom_listener: listener.transpose()?,
+        extra,
+        cgroup: record.cgroup.clone(),
+    })
+}
+
 fn launch(
     making: &Making,
     options: &Options,
@@ -111,24 +133,9 @@ fn launch(
         }
         (false, None) => None,
     };
-    let (extra, variables) = files::passed_on(making.preserve_fds)?;
-    container.config.process.env.extend(variables);
-    make_cgroup(&container, options, record, held)?;
     let place = container.hooks_place();
     let membership = container.membership.take();
-    let plan = Plan {
-        container,
-        id: &making.id,
-        options,
-        control: Some(held.listen()?),
-        oom_listener: making
-            .oom_fifo
-            .as_deref()
-            .map(files::listener)
-            .transpose()?,
-        extra,
-        cgroup: record.cgroup.clone(),
-    };
+    let plan = plan(making, options, container, record, held)?;
     if let Some(membership) = membership {
         let sandbox = held.directory().other(&membership.sandbox);
         record.sandbox = Some(membership.sandbox.clone());
@@ -215,7 +222,7 @@ pub(crate) fn run(
 fn run_held(
     making: &Making,
     options: &Options,
-    mut container: Container,
+    container: Container,
     record: &mut Record,
     held: Held,
 ) -> Outcome<ExitCode> {
@@ -225,23 +232,8 @@ fn run_held(
             membership.sandbox
         )));
     }
-    let (extra, variables) = files::passed_on(making.preserve_fds)?;
-    container.config.process.env.extend(variables);
-    make_cgroup(&container, options, record, &held)?;
     let place = container.hooks_place();
-    let plan = Plan {
-        container,
-        id: &making.id,
-        options,
-        control: Some(held.listen()?),
-        oom_listener: making
-            .oom_fifo
-            .as_deref()
-            .map(files::listener)
-            .transpose()?,
-        extra,
-        cgroup: record.cgroup.clone(),
-    };
+    let plan = plan(making, options, container, record, &held)?;
     // Only what has to happen between the two makes the program wait.
     let begin = match record.hooks {
         Some(_) => Start::OnOrder,
@@ -298,7 +290,7 @@ fn prepare(root: &Root, making: &Making, options: &Options) -> Outcome<Prepared>
         sentry: None,
         gofer: None,
         creating: true,
-        hooks: spec.hooks().clone().filter(has_any),
+        hooks: spec.hooks().clone().filter(hooks::any),
         process: spec
             .process()
             .clone()
@@ -319,17 +311,4 @@ fn prepare(root: &Root, making: &Making, options: &Options) -> Outcome<Prepared>
 fn absolute(bundle: &Path, path: &Path) -> PathBuf {
     let path = bundle.join(path);
     fs::canonicalize(&path).unwrap_or(path)
-}
-
-fn has_any(hooks: &Hooks) -> bool {
-    [
-        hooks.prestart(),
-        hooks.create_runtime(),
-        hooks.create_container(),
-        hooks.start_container(),
-        hooks.poststart(),
-        hooks.poststop(),
-    ]
-    .iter()
-    .any(|list| list.as_ref().is_some_and(|list| !list.is_empty()))
 }

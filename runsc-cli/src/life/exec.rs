@@ -4,7 +4,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use oci_spec::runtime::Process;
 use sentry::control::{Connection, ExecRequest, Terminal};
 
@@ -58,14 +57,8 @@ pub(crate) fn exec(container: &Directory, exec: &Exec) -> Outcome<ExitCode> {
     let (extra, variables) = files::passed_on(exec.preserve_fds)?;
     process.env.extend(variables);
     let outside = terminal(exec, process.terminal)?;
-    let mut fds = match &outside {
-        Some(outside) => vec![second(&outside.slave)?, second(&outside.resized)?],
-        None => vec![
-            second(std::io::stdin())?,
-            second(std::io::stdout())?,
-            second(std::io::stderr())?,
-        ],
-    };
+    let terminal = outside.as_ref().map(|o| (&o.slave, &o.resized));
+    let mut fds = files::standard(terminal)?;
     fds.extend(extra);
     let request = ExecRequest {
         terminal: if outside.is_some() {
@@ -142,16 +135,9 @@ fn terminal(exec: &Exec, wanted: bool) -> Outcome<Option<Outside>> {
             (Some(console), slave)
         }
     };
-    let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
     Ok(Some(Outside {
         console,
         slave,
-        resized: EventFd::from_flags(flags).context("an eventfd")?.into(),
+        resized: files::bell()?,
     }))
-}
-
-fn second(fd: impl AsFd) -> Outcome<OwnedFd> {
-    fd.as_fd()
-        .try_clone_to_owned()
-        .context("a second descriptor")
 }

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use platform::host::fdpass;
 
 use crate::failure::{Context, Failure, Outcome};
@@ -35,6 +36,25 @@ pub(super) fn listener(path: &Path) -> Outcome<OwnedFd> {
     options.write(true).custom_flags(libc::O_NONBLOCK);
     let fifo = options.open(path).map(OwnedFd::from);
     fifo.context(format_args!("FIFO {}", path.display()))
+}
+
+/// The first descriptors of a process in a sandbox: a terminal with what tells of its window
+/// ([`bell`]), or else our own stdin, stdout and stderr.
+pub(super) fn standard(terminal: Option<(&OwnedFd, &OwnedFd)>) -> Outcome<Vec<OwnedFd>> {
+    let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let fds = match terminal {
+        Some((terminal, resized)) => vec![terminal.as_fd(), resized.as_fd()],
+        None => vec![stdin.as_fd(), stdout.as_fd(), stderr.as_fd()],
+    };
+    let second = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().context("a second descriptor");
+    fds.into_iter().map(second).collect()
+}
+
+/// An eventfd(2), rung when the window's size has changed.
+pub(super) fn bell() -> Outcome<OwnedFd> {
+    let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+    let event = EventFd::from_flags(flags).context("an eventfd")?;
+    Ok(event.into())
 }
 
 /// Sends a pidfd of a process.

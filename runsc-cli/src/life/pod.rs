@@ -5,10 +5,9 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use sentry::control::{CreateRequest, Terminal};
 
-use super::Client;
+use super::{Client, files};
 use crate::failure::{Context, Failure, Outcome};
 use crate::sandbox::{self, Plan};
 use crate::spec::Membership;
@@ -33,25 +32,12 @@ pub(super) fn join(
     }
     let mut client = Client::connect(first).context(no_sandbox())?;
     let memory = client.memory()?;
-    let resized = terminal.as_ref().map(|_| {
-        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        EventFd::from_flags(flags).map(OwnedFd::from)
-    });
-    let resized = resized.transpose().context("an eventfd")?;
+    let resized = terminal.as_ref().map(|_| files::bell()).transpose()?;
     let (gofer, channel) = sandbox::start_gofer(&plan, memory.as_fd())?;
     let gofer = HostProcess::find(gofer);
     let mut fds = vec![channel.region, channel.socket];
     fds.extend(plan.control);
-    match (&terminal, &resized) {
-        (Some(terminal), Some(resized)) => {
-            fds.extend([second(terminal)?, second(resized)?]);
-        }
-        _ => fds.extend([
-            second(std::io::stdin())?,
-            second(std::io::stdout())?,
-            second(std::io::stderr())?,
-        ]),
-    }
+    fds.extend(files::standard(terminal.as_ref().zip(resized.as_ref()))?);
     fds.extend(plan.extra);
     let request = CreateRequest {
         name: id.to_owned(),
@@ -75,10 +61,4 @@ pub(super) fn join(
             Err(failure)
         }
     }
-}
-
-fn second(fd: impl AsFd) -> Outcome<OwnedFd> {
-    fd.as_fd()
-        .try_clone_to_owned()
-        .context("a second descriptor")
 }

@@ -88,6 +88,14 @@ pub struct Shutdown {
     pub write: bool,
 }
 
+impl Shutdown {
+    /// One direction more, or both.
+    pub(crate) fn add(&mut self, how: Shutdown) {
+        self.read |= how.read;
+        self.write |= how.write;
+    }
+}
+
 /// What one send carries besides data.
 pub struct Outgoing<'a> {
     /// The destination, if the call gave one.

@@ -282,6 +282,15 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Takes all that is left; `EFAULT` unless all can be read.
+    pub fn read_all(&mut self) -> Result<Vec<u8>, Errno> {
+        let mut data = vec![0; self.remaining()];
+        if self.read(&mut data)? < data.len() {
+            return Err(EFAULT);
+        }
+        Ok(data)
+    }
+
     /// Takes up to `len` bytes into the memory file at `offset` (pages on which the
     /// caller holds references); returns how many.
     pub fn read_pages(

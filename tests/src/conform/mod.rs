@@ -97,8 +97,7 @@ pub fn main() -> ExitCode {
             trials.push(Trial::test(name, run).with_ignored_flag(!is_root));
         }
     }
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    again::report();
+    let conclusion = again::run(&arguments, trials);
     if !arguments.list {
         println!(
             "OCI runtime specification: {holds} sentences hold, {} are treated otherwise:",

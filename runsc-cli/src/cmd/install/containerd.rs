@@ -114,20 +114,12 @@ pub(super) fn shim_is_on_path() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use super::super::{Change, Wanted};
+    use super::super::Wanted;
+    use super::super::samples::{self, installed};
     use super::change;
 
     fn changed(text: &str, wanted: Wanted<'_>) -> Option<String> {
-        match change(text, wanted).expect(text) {
-            Change::To(text) => Some(text),
-            Change::None => None,
-        }
-    }
-
-    fn installed() -> Wanted<'static> {
-        Wanted::Installed(Path::new("/usr/bin/runsk"))
+        samples::changed(change, text, wanted)
     }
 
     #[test]

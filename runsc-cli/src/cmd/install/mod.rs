@@ -168,3 +168,27 @@ fn like(new: &File, old: &Path) -> std::io::Result<()> {
     };
     new.set_permissions(fs::Permissions::from_mode(mode))
 }
+
+/// What the tests of both files need.
+#[cfg(test)]
+mod samples {
+    use std::path::Path;
+
+    use super::{Change, Wanted};
+    use crate::failure::Outcome;
+
+    pub(super) fn changed(
+        change: fn(&str, Wanted<'_>) -> Outcome<Change>,
+        text: &str,
+        wanted: Wanted<'_>,
+    ) -> Option<String> {
+        match change(text, wanted).expect(text) {
+            Change::To(text) => Some(text),
+            Change::None => None,
+        }
+    }
+
+    pub(super) fn installed() -> Wanted<'static> {
+        Wanted::Installed(Path::new("/usr/bin/runsk"))
+    }
+}

@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use syscalls::Errno;
+use syscalls::abi::net::{SO_REUSEADDR, SO_REUSEPORT};
 use syscalls::errno::{EADDRINUSE, EADDRNOTAVAIL};
 
 use super::addr::{Cover, Endpoint};
+use crate::net::Options;
 use crate::sync::{Level, Mutex};
 
 /// How a port is used.
@@ -39,6 +41,19 @@ pub struct Terms {
     pub share: bool,
     /// Whose it is: ports are shared by one user's sockets only.
     pub uid: u32,
+}
+
+impl Terms {
+    /// Those of a socket with these options.
+    pub(super) fn new(cover: Cover, options: &Options, uid: u32) -> Self {
+        Terms {
+            cover,
+            device: options.device(),
+            reuse: options.kept(SO_REUSEADDR) != 0,
+            share: options.kept(SO_REUSEPORT) != 0,
+            uid,
+        }
+    }
 }
 
 struct Entry<T> {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use syscalls::Errno;
 use syscalls::abi::net::MessageFlags;
-use syscalls::errno::{EFAULT, EINVAL, EMSGSIZE, ENETDOWN, ENXIO};
+use syscalls::errno::{EINVAL, EMSGSIZE, ENETDOWN, ENXIO};
 
 use super::{ADDRESS, Direction, HEAD, PacketSocket};
 use crate::net::inet::links::LOOPBACK;
@@ -48,10 +48,7 @@ impl PacketSocket {
         if len > (mtu + head + TAG).min(MAX) {
             return Err(EMSGSIZE);
         }
-        let mut data = vec![0; len];
-        if src.read(&mut data)? < len {
-            return Err(EFAULT);
-        }
+        let data = src.read_all()?;
         let frame = if self.kind == Kind::Raw {
             if len < HEAD {
                 return Err(EINVAL);

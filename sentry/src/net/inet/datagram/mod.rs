@@ -16,9 +16,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Weak};
 
 use syscalls::Errno;
-use syscalls::abi::net::{
-    IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_UDPLITE, SO_REUSEADDR, SO_REUSEPORT,
-};
+use syscalls::abi::net::{IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_UDPLITE};
 
 pub(in crate::net) use self::deliver::Delivery;
 use super::super::{Kind, Shutdown};
@@ -88,13 +86,8 @@ impl DatagramSocket {
     }
 
     fn terms(&self, local: Endpoint) -> Terms {
-        Terms {
-            cover: Cover::new(self.family, local.ip, self.numbers.v6_only()),
-            device: self.options.device(),
-            reuse: self.options.kept(SO_REUSEADDR) != 0,
-            share: self.options.kept(SO_REUSEPORT) != 0,
-            uid: self.uid,
-        }
+        let cover = Cover::new(self.family, local.ip, self.numbers.v6_only());
+        Terms::new(cover, &self.options, self.uid)
     }
 
     /// Takes a port, any for 0.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use syscalls::Errno;
 use syscalls::abi::net::{IPPROTO_UDP, MessageFlags, SO_ZEROCOPY, UDP_CORK, UDP_SEGMENT};
-use syscalls::errno::{EDESTADDRREQ, EFAULT, EINVAL, EMSGSIZE, ENETUNREACH, EOPNOTSUPP, EPIPE};
+use syscalls::errno::{EDESTADDRREQ, EINVAL, EMSGSIZE, ENETUNREACH, EOPNOTSUPP, EPIPE};
 
 use super::super::addr::Endpoint;
 use super::super::icmp;
@@ -61,10 +61,7 @@ impl DatagramSocket {
         if let Some(error) = self.errors.take() {
             return Err(error);
         }
-        let mut data = vec![0; len];
-        if src.read(&mut data)? < len {
-            return Err(EFAULT);
-        }
+        let data = src.read_all()?;
         if self.pings() && !icmp::is_request(self.family, &data) {
             return Err(EINVAL);
         }

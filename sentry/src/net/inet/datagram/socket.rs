@@ -156,8 +156,7 @@ impl Socket for DatagramSocket {
     fn shutdown(&self, how: Shutdown) -> Result<(), Errno> {
         let connected = {
             let mut inner = self.inner.lock();
-            inner.shut.read |= how.read;
-            inner.shut.write |= how.write;
+            inner.shut.add(how);
             inner.peer.is_some()
         };
         self.queue.notify(Ready::all());

@@ -69,6 +69,23 @@ impl State {
         self.joined.iter().position(is)
     }
 
+    /// The membership, and its place, with sources that `filter` is about. Only an empty list
+    /// can change its meaning: `EINVAL`.
+    fn filtered(
+        &mut self,
+        group: IpAddr,
+        link: u32,
+        filter: Filter,
+    ) -> Result<(usize, &mut Joined), Errno> {
+        let place = self.find(group, link).ok_or(EINVAL)?;
+        let joined = self.joined.get_mut(place).ok_or(EINVAL)?;
+        if joined.filter != filter && !joined.sources.is_empty() {
+            return Err(EINVAL);
+        }
+        joined.filter = filter;
+        Ok((place, joined))
+    }
+
     fn join(&mut self, group: IpAddr, link: u32, filter: Filter) -> Result<(), Errno> {
         if !group.is_multicast() {
             return Err(EINVAL);
@@ -124,13 +141,7 @@ impl Groups {
                 Err(error) => return Err(error),
             }
         }
-        let at = state.find(group, link).ok_or(EINVAL)?;
-        let joined = state.joined.get_mut(at).ok_or(EINVAL)?;
-        // Only an empty list can change its meaning.
-        if joined.filter != filter && !joined.sources.is_empty() {
-            return Err(EINVAL);
-        }
-        joined.filter = filter;
+        let (_, joined) = state.filtered(group, link, filter)?;
         if joined.sources.contains(&source) {
             return Err(EADDRNOTAVAIL);
         }
@@ -150,12 +161,7 @@ impl Groups {
         filter: Filter,
     ) -> Result<(), Errno> {
         let mut state = self.0.lock();
-        let place = state.find(group, link).ok_or(EINVAL)?;
-        let joined = state.joined.get_mut(place).ok_or(EINVAL)?;
-        if joined.filter != filter && !joined.sources.is_empty() {
-            return Err(EINVAL);
-        }
-        joined.filter = filter;
+        let (place, joined) = state.filtered(group, link, filter)?;
         let at = joined.sources.iter().position(|s| *s == source);
         joined.sources.remove(at.ok_or(EADDRNOTAVAIL)?);
         if joined.sources.is_empty() && filter == Filter::Include {

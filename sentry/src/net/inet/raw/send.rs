@@ -6,7 +6,7 @@ use syscalls::Errno;
 use syscalls::abi::net::{
     IP_HDRINCL, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_RAW, IPV6_HDRINCL, MessageFlags,
 };
-use syscalls::errno::{EDESTADDRREQ, EFAULT, EINVAL, EMSGSIZE, EOPNOTSUPP, EPIPE};
+use syscalls::errno::{EDESTADDRREQ, EINVAL, EMSGSIZE, EOPNOTSUPP, EPIPE};
 
 use super::super::addr::{Endpoint, Family};
 use super::super::links::Way;
@@ -60,10 +60,7 @@ impl RawSocket {
         if let Some(error) = self.errors.take() {
             return Err(error);
         }
-        let mut data = vec![0; len];
-        if src.read(&mut data)? < len {
-            return Err(EFAULT);
-        }
+        let data = src.read_all()?;
         let packet = if self.makes_header() {
             finish(data, way)?
         } else {

@@ -19,7 +19,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use syscalls::Errno;
-use syscalls::abi::net::{SO_REUSEADDR, SO_REUSEPORT};
 
 pub(super) use self::close::Lingering;
 pub use self::half::Half;
@@ -177,13 +176,8 @@ impl StreamSocket {
 
     /// What the socket says about the port it has or wants at `local`.
     fn terms(&self, local: Endpoint) -> Terms {
-        Terms {
-            cover: Cover::new(self.family, local.ip, self.numbers.v6_only()),
-            device: self.options.device(),
-            reuse: self.options.kept(SO_REUSEADDR) != 0,
-            share: self.options.kept(SO_REUSEPORT) != 0,
-            uid: self.uid,
-        }
+        let cover = Cover::new(self.family, local.ip, self.numbers.v6_only());
+        Terms::new(cover, &self.options, self.uid)
     }
 
     fn flow(&self) -> Option<Flow> {

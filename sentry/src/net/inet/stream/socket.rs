@@ -291,8 +291,7 @@ impl Socket for StreamSocket {
                     Some(self.leave(&mut inner))
                 }
                 Role::Idle => {
-                    inner.shut.read |= how.read;
-                    inner.shut.write |= how.write;
+                    inner.shut.add(how);
                     return Err(ENOTCONN);
                 }
                 Role::Connected(flow) => {
@@ -300,8 +299,7 @@ impl Socket for StreamSocket {
                         return Err(ENOTCONN);
                     }
                     let flow = flow.clone();
-                    inner.shut.read |= how.read;
-                    inner.shut.write |= how.write;
+                    inner.shut.add(how);
                     if how.write {
                         flow.tx.finish();
                     }

@@ -5,10 +5,10 @@
 //! calls and debugging, is not limited.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use log::{Level, Record};
+use parking_lot::Mutex;
 
 /// Lines at once.
 const BURST: u32 = 64;
@@ -44,7 +44,7 @@ impl Limit {
     }
 
     fn admit_from(&self, place: Place, now: Instant) -> Option<u64> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut places = self.places.lock();
         let budget = places.entry(place).or_insert(Budget {
             left: BURST,
             since: now,

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use containerd_shim::api::{CreateTaskRequest, ExecProcessRequest};
 use containerd_shim::protos::events::task::{
     TaskCreate, TaskExecAdded, TaskExecStarted, TaskExit, TaskIO, TaskStart,
 };
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::events::Events;
@@ -35,7 +36,7 @@ pub(crate) struct Container {
     namespace: String,
     pub(super) runsk: Runsk,
     init: Arc<Process>,
-    execs: Mutex<HashMap<String, Arc<Process>>>,
+    pub(super) execs: Mutex<HashMap<String, Arc<Process>>>,
     pub(super) paused: AtomicBool,
     oom: Mutex<Option<Listener>>,
     pub(super) events: Events,
@@ -98,7 +99,7 @@ impl Container {
         let flags = ["--bundle", bundle, "--oom-fifo", &path];
         self.make(&self.init, "create", &flags, PID_FILE)?;
         let listener = fifo.listen(self.id.clone(), Arc::clone(&self.init), self.events.clone())?;
-        *self.oom.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
+        *self.oom.lock() = Some(listener);
         Ok(())
     }
 
@@ -141,15 +142,14 @@ impl Container {
         if process.exec_id.is_empty() {
             // All others end with it, and their ends are told first.
             let end = Instant::now() + PATIENCE;
-            let execs: Vec<_> = self.execs().values().cloned().collect();
+            let execs: Vec<_> = self.execs.lock().values().cloned().collect();
             let running = execs.iter().filter(|exec| exec.pid() != 0);
             running.for_each(|exec| exec.wait_until(end));
         }
         // Its start is told first.
         drop(process.starting());
         if process.exec_id.is_empty() {
-            let oom = self.oom.lock().unwrap_or_else(PoisonError::into_inner);
-            oom.iter().for_each(Listener::finish);
+            self.oom.lock().iter().for_each(Listener::finish);
         }
         let _order = process.starting();
         let mut event = TaskExit::new();
@@ -170,16 +170,12 @@ impl Container {
         }
     }
 
-    pub(super) fn execs(&self) -> MutexGuard<'_, HashMap<String, Arc<Process>>> {
-        self.execs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The process of this name; the first one without.
     pub(crate) fn process(&self, exec_id: &str) -> Answer<Arc<Process>> {
         if exec_id.is_empty() {
             return Ok(Arc::clone(&self.init));
         }
-        let found = self.execs().get(exec_id).cloned();
+        let found = self.execs.lock().get(exec_id).cloned();
         found.ok_or_else(|| fault::not_found(format_args!("process {exec_id} does not exist")))
     }
 
@@ -234,7 +230,7 @@ impl Container {
                 "cannot exec in a paused container: resume it",
             ));
         }
-        let mut execs = self.execs();
+        let mut execs = self.execs.lock();
         if execs.contains_key(id) {
             return Err(fault::exists(format_args!("process {id} already exists")));
         }
@@ -267,7 +263,7 @@ impl Container {
                 rootfs::unmount(&self.bundle);
             }
             _ => {
-                self.execs().remove(exec_id);
+                self.execs.lock().remove(exec_id);
                 let _ = std::fs::remove_file(self.exec_file(exec_id));
             }
         }

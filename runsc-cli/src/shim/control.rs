@@ -70,7 +70,7 @@ impl Container {
         let list = self.runsk.ask("ps", &["--format", "json"])?;
         let pids: Vec<u32> = serde_json::from_str(&list).context("runsk ps")?;
         let mut infos: Vec<_> = pids.into_iter().map(info).collect();
-        let mut execs: Vec<_> = self.execs().values().cloned().collect();
+        let mut execs: Vec<_> = self.execs.lock().values().cloned().collect();
         execs.retain(|exec| matches!(exec.life(), Life::Running));
         execs.sort_by_key(|exec| exec.pid());
         for exec in execs {

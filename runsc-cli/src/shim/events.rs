@@ -3,8 +3,8 @@
 //! They go to the socket that containerd listens on. While it is being restarted they wait:
 //! this program outlives it.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use containerd_shim::event::Event;
@@ -13,6 +13,7 @@ use containerd_shim::protos::shim::events::ForwardRequest;
 use containerd_shim::protos::ttrpc::context;
 use containerd_shim::protos::{Client, EventsClient};
 use containerd_shim::util::{connect, convert_to_any, timestamp};
+use parking_lot::{Condvar, Mutex};
 
 /// Events that may wait; what is more is lost.
 const WAITING: usize = 4096;
@@ -75,30 +76,23 @@ impl Events {
     /// Waits until all are sent, but not for long.
     pub(crate) fn flush(&self) {
         let end = Instant::now() + Duration::from_secs(5);
-        let mut count = self.unsent.lock();
+        let mut count = self.unsent.count.lock();
         while *count > 0 {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if self.unsent.fewer.wait_until(&mut count, end).timed_out() {
                 log::warn!("{count} events did not reach containerd");
                 return;
             }
-            let woken = self.unsent.fewer.wait_timeout(count, left);
-            count = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
 
 impl Unsent {
-    fn lock(&self) -> std::sync::MutexGuard<'_, usize> {
-        self.count.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn add(&self) {
-        *self.lock() += 1;
+        *self.count.lock() += 1;
     }
 
     fn remove(&self) {
-        let mut count = self.lock();
+        let mut count = self.count.lock();
         *count = count.saturating_sub(1);
         self.fewer.notify_all();
     }

@@ -1,10 +1,10 @@
 //! One process that containerd knows: the container's first, or one of `exec`.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use containerd_shim::api::Status;
 use containerd_shim::protos::shim::shim::StateResponse;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::exit::Exit;
 use super::fault::{self, Answer};
@@ -58,71 +58,63 @@ impl Process {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Nothing is told of its end while this lives.
     pub(crate) fn starting(&self) -> MutexGuard<'_, ()> {
-        self.starting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.starting.lock()
     }
 
     pub(crate) fn life(&self) -> Life {
-        self.state().life.clone()
+        self.state.lock().life.clone()
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.state().pid
+        self.state.lock().pid
     }
 
     /// It is there on the host.
     pub(crate) fn made(&self, pid: u32, held: Held, terminal: Option<Terminal>) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         (state.pid, state.held, state.terminal) = (pid, held, terminal);
     }
 
     pub(crate) fn runs(&self) {
-        self.state().life = Life::Running;
+        self.state.lock().life = Life::Running;
     }
 
     pub(crate) fn ended(&self, exit: Exit) {
-        self.state().life = Life::Stopped(exit);
+        self.state.lock().life = Life::Stopped(exit);
         self.changed.notify_all();
     }
 
     /// Waits for its end.
     pub(crate) fn wait(&self) -> Exit {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         loop {
             if let Life::Stopped(exit) = &state.life {
                 return exit.clone();
             }
-            let woken = self.changed.wait(state);
-            state = woken.unwrap_or_else(PoisonError::into_inner);
+            self.changed.wait(&mut state);
         }
     }
 
     /// The same, until `end` at most.
     pub(crate) fn wait_until(&self, end: Instant) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         while !matches!(state.life, Life::Stopped(_)) {
-            let left = end.saturating_duration_since(Instant::now());
-            if left == Duration::ZERO {
+            if self.changed.wait_until(&mut state, end).timed_out() {
                 return;
             }
-            let woken = self.changed.wait_timeout(state, left);
-            state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     /// Its input ends when its client has had enough too.
     pub(crate) fn close_stdin(&self) {
-        self.state().held.stdin = None;
+        self.state.lock().held.stdin = None;
     }
 
     /// Nobody needs its streams any more.
     pub(crate) fn close(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let (held, terminal) = (std::mem::take(&mut state.held), state.terminal.take());
         drop(state);
         // It may take its time.
@@ -130,7 +122,7 @@ impl Process {
     }
 
     pub(crate) fn resize(&self, columns: u32, rows: u32) -> Answer<()> {
-        let terminal = self.state().terminal.clone();
+        let terminal = self.state.lock().terminal.clone();
         match terminal {
             Some(terminal) => terminal.resize(columns, rows),
             None if self.names.terminal => Err(fault::not_now("there is no terminal yet")),
@@ -141,7 +133,7 @@ impl Process {
 
     /// For containerd, but for what is the container's.
     pub(crate) fn describe(&self, paused: bool) -> StateResponse {
-        let state = self.state();
+        let state = self.state.lock();
         let mut told = StateResponse::new();
         told.set_exec_id(self.exec_id.clone());
         told.set_pid(state.pid);

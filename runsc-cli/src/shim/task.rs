@@ -1,6 +1,6 @@
 //! containerd's requests about tasks, version 2.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use containerd_shim::api::{
     CheckpointTaskRequest, CloseIORequest, ConnectRequest, ConnectResponse, CreateTaskRequest,
@@ -12,6 +12,7 @@ use containerd_shim::api::{
 use containerd_shim::protos::events::task::TaskDelete;
 use containerd_shim::util::convert_to_any;
 use containerd_shim::{ExitSignal, Task, TtrpcContext};
+use parking_lot::Mutex;
 
 use super::container::Container;
 use super::events::Events;
@@ -39,14 +40,8 @@ impl Service {
         }
     }
 
-    fn slot(&self) -> MutexGuard<'_, Option<Arc<Container>>> {
-        self.container
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn container(&self) -> Answer<Arc<Container>> {
-        let container = self.slot().clone();
+        let container = self.container.lock().clone();
         container.ok_or_else(|| fault::not_found("the container does not exist"))
     }
 }
@@ -54,7 +49,7 @@ impl Service {
 impl Task for Service {
     fn create(&self, _: &TtrpcContext, request: CreateTaskRequest) -> Answer<CreateTaskResponse> {
         let _creating = self.creating.lock();
-        if self.slot().is_some() {
+        if self.container.lock().is_some() {
             return Err(fault::exists("this shim has a container already"));
         }
         if !request.checkpoint.is_empty() {
@@ -63,7 +58,7 @@ impl Task for Service {
         let container = Container::create(&request, &self.namespace, &self.events)?;
         let mut response = CreateTaskResponse::new();
         response.set_pid(container.process("")?.pid());
-        *self.slot() = Some(container);
+        *self.container.lock() = Some(container);
         Ok(response)
     }
 
@@ -77,7 +72,7 @@ impl Task for Service {
         let container = self.container()?;
         let (pid, exit) = container.delete(&request.exec_id)?;
         if request.exec_id.is_empty() {
-            *self.slot() = None;
+            *self.container.lock() = None;
             let mut event = TaskDelete::new();
             event.set_container_id(container.id.clone());
             event.set_pid(pid);
@@ -176,7 +171,7 @@ impl Task for Service {
     }
 
     fn shutdown(&self, _: &TtrpcContext, request: ShutdownRequest) -> Answer<Empty> {
-        if request.now || self.slot().is_none() {
+        if request.now || self.container.lock().is_none() {
             self.exit.signal();
         }
         Ok(Empty::new())

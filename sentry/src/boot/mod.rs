@@ -170,13 +170,6 @@ pub trait Attended: Send + Sync {
 /// behind: the end of the Sentry ends them too.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Starts a sandbox and waits for its end.
-pub fn run(boot: Boot) -> Result<ExitStatus, BootError> {
-    let sandbox = create(boot)?;
-    sandbox.first().start();
-    sandbox.wait()
-}
-
 /// Makes a sandbox; returns once the first process is ready to run its program, which it
 /// does after [`Container::start`].
 pub fn create(boot: Boot) -> Result<Sandbox, BootError> {

@@ -7,7 +7,7 @@ mod xsave;
 
 pub use auxv::HostAux;
 pub use fpstate::FpState;
-pub(crate) use xsave::has_xsave;
+pub(crate) use xsave::xsave_area;
 
 /// End of the addresses that Linux gives to programs (four page-table levels).
 const USER_HALF: u64 = 0x7fff_ffff_f000;

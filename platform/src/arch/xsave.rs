@@ -88,8 +88,15 @@ impl Layout {
     }
 }
 
+/// Bytes of an area with every component that the host has enabled, those that programs
+/// must ask for among them: XRSTOR may look at all of it, whatever it is to load. `None` if
+/// processor or host have no XSAVE.
+pub(crate) fn xsave_area() -> Option<usize> {
+    has_xsave().then(|| cpuid(0xd, 0).ebx as usize)
+}
+
 /// True if processor and host have the instructions XSAVE and XRSTOR.
-pub(crate) fn has_xsave() -> bool {
+fn has_xsave() -> bool {
     const OSXSAVE: u32 = 1 << 27;
     cpuid(1, 0).ecx & OSXSAVE != 0
 }

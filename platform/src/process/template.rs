@@ -33,7 +33,7 @@ use super::reaper::Reaper;
 use super::report::Reports;
 use super::{Common, ProcessSpace, guest_code, stub};
 use crate::MemoryFile;
-use crate::arch::has_xsave;
+use crate::arch::xsave_area;
 use crate::host::{errno, random};
 use crate::seccomp::mapper;
 
@@ -139,7 +139,7 @@ unsafe extern "C" {
         entry: u64,
         pid: *mut i32,
         token: u64,
-        vectors: *const Vectors,
+        vectors: *const Line,
     ) -> libc::c_long;
 }
 
@@ -190,24 +190,36 @@ fn token() -> Result<u64, Errno> {
 
 /// An XSAVE area in which every component is in its initial state: what our vector registers
 /// happen to hold is nothing for a guest task to show.
+struct Vectors(Vec<Line>);
+
+/// As an XSAVE area is aligned.
+#[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Vectors([u8; 576]);
+struct Line([u8; 64]);
+
+impl Vectors {
+    fn initial() -> Option<Self> {
+        let lines = xsave_area()?.div_ceil(size_of::<Line>());
+        Some(Vectors(vec![Line([0; 64]); lines]))
+    }
+
+    /// Its address, or null for none.
+    fn address(of: Option<&Self>) -> *const Line {
+        of.map_or(std::ptr::null(), |vectors| vectors.0.as_ptr())
+    }
+}
 
 fn fork(operations: &[Operation], token: u64) -> Result<Pid, Errno> {
     let words: Vec<[u64; 7]> = operations.iter().map(|operation| operation.0).collect();
     let mut pid = 0;
     let entry = stub::entries().mapper;
     let (first, count) = (words.as_ptr(), words.len());
-    let vectors = Vectors([0; 576]);
-    let vectors = if has_xsave() {
-        &raw const vectors
-    } else {
-        std::ptr::null()
-    };
+    let vectors = Vectors::initial();
+    let area = Vectors::address(vectors.as_ref());
     // SAFETY: `words`, what they point to, `vectors` and `pid` are valid for the call. The
     // helper changes only `pid`; the template runs in a copy of our memory, with vector
     // registers of its own, and never returns here.
-    let helper = unsafe { runsk_start_template(first, count, entry, &raw mut pid, token, vectors) };
+    let helper = unsafe { runsk_start_template(first, count, entry, &raw mut pid, token, area) };
     // Not through `check_long`: the assembly returns -errno and leaves errno(3) alone.
     let helper = i32::try_from(helper).map_err(|_| EIO)?;
     if helper < 0 {

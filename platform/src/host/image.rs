@@ -1,6 +1,7 @@
 //! The program's own code, as the host maps it for us.
 
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
@@ -33,12 +34,19 @@ pub fn let_go() {
     };
 }
 
-/// As [`let_go`], unless something happens on `fd` within the next second: so that short
-/// lives are not held up.
+/// For how long a process is to be quiet first: so that short lives are not held up.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// As [`let_go`], unless something happens on `fd` within the next second.
 pub fn let_go_when_quiet(fd: impl AsFd) {
-    const SECOND: TimeSpec = TimeSpec::new(1, 0);
     let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
-    if ppoll(&mut fds, Some(SECOND), None) == Ok(0) {
+    if ppoll(&mut fds, Some(TimeSpec::from_duration(QUIET)), None) == Ok(0) {
         let_go();
     }
+}
+
+/// As [`let_go`], a second from now.
+pub fn let_go_later() {
+    std::thread::sleep(QUIET);
+    let_go();
 }

@@ -170,8 +170,11 @@ fn obey(sandbox: &Arc<Sandbox>, supervisor: &OwnedFd, lifetime: Lifetime) -> Out
     let (sandbox, supervisor) = (Arc::clone(sandbox), second(supervisor)?);
     let run = move || {
         let mut stay = lifetime == Lifetime::WithCommand;
-        image::let_go_when_quiet(&supervisor);
-        while let Some(order) = supervisor::hear_order(&supervisor) {
+        let next_order = || {
+            image::let_go_when_quiet(&supervisor);
+            supervisor::hear_order(&supervisor)
+        };
+        while let Some(order) = next_order() {
             match order {
                 Order::Signal(number) => match Signal::new(number) {
                     Ok(signal) => sandbox.first().signal(signal),
@@ -184,6 +187,7 @@ fn obey(sandbox: &Arc<Sandbox>, supervisor: &OwnedFd, lifetime: Lifetime) -> Out
         if !stay {
             std::process::exit(1);
         }
+        image::let_go_later();
     };
     std::thread::Builder::new()
         .name("orders".to_owned())

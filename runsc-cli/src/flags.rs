@@ -77,6 +77,9 @@ pub(crate) struct Global {
         default_value_t
     )]
     pub(crate) rootless: Rootless,
+    /// End when the caller does, who sees to what is left then.
+    #[arg(long, global = true, hide = true)]
+    pub(crate) end_with_caller: bool,
     /// Log every system call of the container.
     #[arg(long, global = true)]
     pub(crate) strace: bool,

@@ -26,8 +26,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use nix::sys::signal::Signal;
 
-use failure::{Failure, Outcome};
+use failure::{Context, Failure, Outcome};
 use flags::Cli;
 use log_file::LogSettings;
 
@@ -62,6 +63,9 @@ fn run(args: &[OsString]) -> Outcome<ExitCode> {
         Ok(cli) => cli,
         Err(error) => return usage(args, &error),
     };
+    if cli.global.end_with_caller {
+        end_with_caller()?;
+    }
     let log = cli.global.log.as_deref().map(log_file::open).transpose()?;
     let mut settings = LogSettings::new(&cli.global);
     settings.quiet = cli.leaves_stdio_to_others() && !cli.global.strace;
@@ -72,6 +76,17 @@ fn run(args: &[OsString]) -> Outcome<ExitCode> {
         .map_err(|error| Failure::new(format!("log file: {error}")))?;
     log_file::start(settings, log);
     cmd::run(cli, settings, shared_log)
+}
+
+/// What this command has begun ends with it, as if it had been killed itself.
+fn end_with_caller() -> Outcome<()> {
+    let caller = nix::unistd::getppid();
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).context("--end-with-caller")?;
+    // It may have ended just before.
+    match nix::unistd::getppid() == caller {
+        true => Ok(()),
+        false => Err(Failure::new("the caller has ended")),
+    }
 }
 
 /// runc's exit status for a command that it does not have.

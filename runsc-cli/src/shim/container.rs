@@ -13,6 +13,7 @@ use containerd_shim::protos::events::task::{
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
+use super::at_work::AtWork;
 use super::events::Events;
 use super::exit::{Ends, Exit};
 use super::fault::{self, Answer, Context};
@@ -59,7 +60,8 @@ impl Container {
             terminal: request.terminal,
         };
         let container = Arc::new(Container {
-            runsk: Runsk::new(&options, namespace, &request.id, &bundle)?,
+            runsk: Runsk::new(&options, namespace, &request.id, &bundle)?
+                .holding(AtWork::on(&bundle)?),
             id: request.id.clone(),
             namespace: namespace.to_owned(),
             bundle,
@@ -119,7 +121,7 @@ impl Container {
             namespace: self.namespace.clone(),
         };
         let (pid, held, terminal) = if names.terminal {
-            let socket = Socket::new()?;
+            let socket = Socket::new(&self.bundle)?;
             let path = socket.path().display().to_string();
             let flags = [flags, &["--console-socket", &path]].concat();
             let null = streams::Ends::null();

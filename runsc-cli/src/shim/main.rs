@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_in_result, reason = "how tests fail"))]
 
+mod at_work;
 mod container;
 mod control;
 mod events;

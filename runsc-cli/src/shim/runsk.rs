@@ -5,15 +5,20 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
+use command_fds::{CommandFdExt, FdMapping};
 use serde_json::Value;
 
+use super::at_work::AtWork;
 use super::exit::Ends;
 use super::fault::{self, Answer, Context};
 use super::options::Options;
 use super::streams::Ends as Streams;
 
 const BINARY: &str = "runsk";
+/// Where commands have the lock that says who is at work.
+const AT_WORK_FD: i32 = 3;
 
 /// The command, with the flags that all its commands get.
 #[derive(Clone, Debug)]
@@ -22,6 +27,7 @@ pub(crate) struct Runsk {
     flags: Vec<String>,
     id: String,
     log: PathBuf,
+    at_work: Option<Arc<AtWork>>,
 }
 
 impl Runsk {
@@ -38,13 +44,31 @@ impl Runsk {
             flags,
             id: id.to_owned(),
             log: bundle.join("log.json"),
+            at_work: None,
         })
     }
 
-    fn command(&self, name: &str) -> Command {
+    /// Commands end with this program, and nobody clears the bundle away before they have.
+    pub(crate) fn holding(self, at_work: AtWork) -> Self {
+        Runsk {
+            at_work: Some(Arc::new(at_work)),
+            ..self
+        }
+    }
+
+    fn command(&self) -> Answer<Command> {
         let mut command = Command::new(&self.binary);
-        command.args(&self.flags).arg(name);
-        command
+        command.args(&self.flags);
+        if let Some(at_work) = &self.at_work {
+            command.arg("--end-with-caller");
+            let lock = FdMapping {
+                parent_fd: at_work.share()?,
+                child_fd: AT_WORK_FD,
+            };
+            let mapped = command.fd_mappings(vec![lock]);
+            mapped.context("a descriptor for runsk")?;
+        }
+        Ok(command)
     }
 
     /// Performs a command on the container; what it prints.
@@ -54,15 +78,15 @@ impl Runsk {
 
     /// The same, with words that follow the container's name.
     pub(crate) fn ask_about(&self, name: &str, flags: &[&str], words: &[&str]) -> Answer<String> {
-        let mut command = self.command(name);
-        command.args(flags).arg(&self.id).args(words);
+        let mut command = self.command()?;
+        command.arg(name).args(flags).arg(&self.id).args(words);
         self.perform(command, "")
     }
 
     /// The same, with input.
     pub(crate) fn tell(&self, name: &str, flags: &[&str], input: &str) -> Answer<String> {
-        let mut command = self.command(name);
-        command.args(flags).arg(&self.id);
+        let mut command = self.command()?;
+        command.arg(name).args(flags).arg(&self.id);
         self.perform(command, input)
     }
 
@@ -106,8 +130,8 @@ impl Runsk {
             "create" => self.log.clone(),
             _ => pid_file.with_extension("log"),
         };
-        let mut command = Command::new(&self.binary);
-        command.args(&self.flags).arg("--log").arg(&log);
+        let mut command = self.command()?;
+        command.arg("--log").arg(&log);
         command.args(["--log-format", "json", name]).args(flags);
         command.arg("--pid-file").arg(pid_file).arg(&self.id);
         command.stdin(streams.stdin).stdout(streams.stdout);

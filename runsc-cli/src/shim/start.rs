@@ -13,6 +13,7 @@ use containerd_shim::{Config, DeleteResponse, Error, ExitSignal, Flags, Result, 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, setpgid};
 
+use super::at_work;
 use super::container::PID_FILE;
 use super::events::Events;
 use super::fault;
@@ -63,6 +64,7 @@ impl containerd_shim::Shim for Shim {
     }
 
     fn delete_shim(&mut self) -> Result<DeleteResponse> {
+        at_work::wait_until_nobody_is(&self.bundle);
         let options = Options::kept(&self.bundle);
         let runsk = Runsk::new(&options, &self.namespace, &self.id, &self.bundle);
         if let Err(error) = runsk.and_then(|runsk| runsk.ask("delete", &["--force"])) {

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,22 +20,28 @@ use super::streams::{self, Held, Names};
 pub(crate) struct Socket {
     listener: UnixListener,
     path: PathBuf,
+    /// `path` leads through it.
+    _open: File,
     _dir: TempDir,
 }
 
 impl Socket {
-    /// In a directory of its own: a bundle's name may be longer than a socket's may be.
-    pub(crate) fn new() -> Answer<Self> {
+    /// In the bundle, with which it goes if nobody takes it away; by a path that is short,
+    /// whatever the bundle's is, while this lives. See unix(7).
+    pub(crate) fn new(bundle: &Path) -> Answer<Self> {
         const WHAT: &str = "console socket";
-        let dir = tempfile::Builder::new().prefix("runsk-pty-").tempdir();
+        let dir = tempfile::Builder::new().prefix("pty-").tempdir_in(bundle);
         let dir = dir.context(WHAT)?;
-        let path = dir.path().join("s");
+        let open = File::open(dir.path()).context(WHAT)?;
+        let path = format!("/proc/{}/fd/{}/s", std::process::id(), open.as_raw_fd());
+        let path = PathBuf::from(path);
         let listener = UnixListener::bind(&path).context(WHAT)?;
         // Whoever sends has done so when its command has succeeded.
         listener.set_nonblocking(true).context(WHAT)?;
         Ok(Socket {
             listener,
             path,
+            _open: open,
             _dir: dir,
         })
     }

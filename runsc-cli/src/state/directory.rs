@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{AT_FDCWD, Flock, FlockArg, RenameFlags, renameat2};
 
-use super::Record;
+use super::{HostProcess, Record};
 use crate::failure::{Context, Failure, Outcome, Reason};
 
 const RECORD: &str = "state.json";
@@ -134,7 +134,9 @@ impl Root {
             let Some((pid, _)) = maker.and_then(|rest| rest.split_once('-')) else {
                 continue;
             };
-            if !Path::new("/proc").join(pid).exists() {
+            // One that was killed may never be waited for.
+            let maker = pid.parse().ok().and_then(HostProcess::find);
+            if !maker.is_some_and(|maker| maker.lives()) {
                 let _ = fs::remove_dir_all(entry.path());
             }
         }

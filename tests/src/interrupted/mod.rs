@@ -1,8 +1,12 @@
 //! Lifecycles with a kill: at a random instant of `create`, `start`, `exec`, `kill` or `delete`
 //! the command, the Sentry or the Gofer gets SIGKILL. Whatever the commands say from then on
-//! must be true, and after `delete --force` nothing is left.
+//! must be true, and after `delete --force` nothing is left. The same with containerd's shim
+//! ([`shim`]).
 //!
 //! `RUNSK_LIFECYCLES` says how many (60), `RUNSK_SEED` which ones: the seed is printed.
+
+mod remains;
+mod shim;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -17,14 +21,14 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use remains::{has_sentry, is_process, sandbox_processes, soon};
+
 use crate::bundle::{self, Process};
 use crate::roots::{self, Root};
 use crate::{again, workspace};
 
 /// Longer than any command takes.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long processes may be seen that are about to end.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// One container's life, step by step.
 const STEPS: [&str; 5] = ["create", "start", "exec", "kill", "delete"];
@@ -72,10 +76,17 @@ pub fn main() -> ExitCode {
     if !is_root && !arguments.list {
         eprintln!("SKIPPED: runtimes are run as root");
     }
-    let name = "interrupted lifecycles";
-    let trial = Trial::test(name, || again::check(name, run).map_err(Failed::from));
-    let trial = trial.with_ignored_flag(!is_root);
-    let conclusion = again::run(&arguments, vec![trial]);
+    let trials: [(&'static str, Check); 2] = [
+        ("interrupted lifecycles", Bench::run),
+        ("interrupted shims", shim::run),
+    ];
+    let trials = trials.into_iter().map(|(name, check)| {
+        let trial = Trial::test(name, move || {
+            again::check(name, check).map_err(Failed::from)
+        });
+        trial.with_ignored_flag(!is_root)
+    });
+    let conclusion = again::run(&arguments, trials.collect());
     conclusion.exit_code()
 }
 
@@ -86,22 +97,59 @@ fn number(name: &str, otherwise: u64) -> Result<u64, String> {
     }
 }
 
-fn run() -> Result<(), String> {
+type Check = fn() -> Result<(), String>;
+
+/// One life of a container of this name: what was wrong with it.
+type Life<'a> = dyn Fn(&str, &mut Random) -> Result<(), String> + Sync + 'a;
+
+/// `prefix` begins their names.
+fn run(what: &str, prefix: &str, life: &Life<'_>) -> Result<(), String> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let seed = number("RUNSK_SEED", since.map_or(1, |time| time.as_secs()))?;
     let count = number("RUNSK_LIFECYCLES", 60)?;
-    println!("{count} lifecycles with a kill, RUNSK_SEED={seed}");
-    let bench = Bench::new()?;
-    let failures = bench.all(seed, count);
-    let _ = fs::remove_dir_all(&bench.dir);
+    println!("{count} {what} with a kill, RUNSK_SEED={seed}");
+    let failures = failures(seed, count, prefix, life);
     if failures.is_empty() {
-        println!("nothing was left, every message was true");
+        println!("{what}: nothing was left, every message was true");
         return Ok(());
     }
     Err(format!("seed {seed}:\n{}", failures.join("\n")))
 }
 
+/// What was wrong with any of `count` lives, two at a time.
+fn failures(seed: u64, count: u64, prefix: &str, life: &Life<'_>) -> Vec<String> {
+    let next = AtomicU64::new(0);
+    let work = || {
+        let mut failures = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= count {
+                return failures;
+            }
+            let mut random = Random(seed.wrapping_add(number << 20));
+            let id = format!("{prefix}-{}-{number}", std::process::id());
+            if let Err(message) = life(&id, &mut random) {
+                failures.push(format!("lifecycle {number}: {message}"));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads = [scope.spawn(work), scope.spawn(work)];
+        let joined = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_default());
+        joined.flatten().collect()
+    })
+}
+
 impl Bench {
+    fn run() -> Result<(), String> {
+        let bench = Bench::new()?;
+        let result = run("lifecycles", "cut", &|id, random| bench.life(id, random));
+        let _ = fs::remove_dir_all(&bench.dir);
+        result
+    }
+
     fn new() -> Result<Self, String> {
         let dir = workspace::work_dir().join(format!("interrupted-{}", std::process::id()));
         let bundle = dir.join("bundle");
@@ -135,32 +183,6 @@ impl Bench {
             bench.usual.insert(step, took);
         }
         Ok(bench)
-    }
-
-    /// What was wrong.
-    fn all(&self, seed: u64, count: u64) -> Vec<String> {
-        let next = AtomicU64::new(0);
-        let work = || {
-            let mut failures = Vec::new();
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= count {
-                    return failures;
-                }
-                let mut random = Random(seed.wrapping_add(number << 20));
-                let id = format!("cut-{}-{number}", std::process::id());
-                if let Err(message) = self.life(&id, &mut random) {
-                    failures.push(format!("lifecycle {number}: {message}"));
-                }
-            }
-        };
-        std::thread::scope(|scope| {
-            let threads = [scope.spawn(work), scope.spawn(work)];
-            let joined = threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_default());
-            joined.flatten().collect()
-        })
     }
 
     fn life(&self, id: &str, random: &mut Random) -> Result<(), String> {
@@ -345,30 +367,8 @@ impl Bench {
         if said.status != Some(0) {
             return Err(format!("delete --force: {said:?}"));
         }
-        if !soon(|| sandbox_processes(id).is_empty()) {
-            return Err(format!("left: {:?}", sandbox_processes(id)));
-        }
-        if let Some(dir) = leftovers(&self.dir.join("state"), id).or_else(|| cgroup(id)) {
-            return Err(format!("left: {}", dir.display()));
-        }
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        match mounts.contains(id) || mounts.contains("runsk-empty") {
-            true => Err("a mount is left".to_owned()),
-            false => Ok(()),
-        }
-    }
-}
-
-fn soon(ready: impl Fn() -> bool) -> bool {
-    let deadline = Instant::now() + GRACE;
-    loop {
-        if ready() {
-            return true;
-        }
-        if Instant::now() >= deadline {
-            return false;
-        }
-        sleep(Duration::from_millis(5));
+        remains::none(&self.dir.join("state"), id)?;
+        remains::no_mounts(id)
     }
 }
 
@@ -385,68 +385,6 @@ fn kill_victim(victim: Victim, command: &Child, id: &str) -> bool {
     let processes = sandbox_processes(id);
     let found = processes.iter().find(|(found, _)| found == name);
     found.is_some_and(|(_, pid)| kill(Pid::from_raw(*pid), Signal::SIGKILL).is_ok())
-}
-
-/// Sentry, Gofer, and what stands for further processes of a container: names and numbers.
-fn sandbox_processes(id: &str) -> Vec<(String, i32)> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let mut found = Vec::new();
-    for entry in entries {
-        let pid = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok());
-        let cmdline = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let mut args = cmdline.split(|byte| *byte == 0);
-        let name = String::from_utf8_lossy(args.next().unwrap_or_default()).into_owned();
-        if let Some(pid) = pid
-            && name.starts_with("runsk-")
-            && args.next() == Some(id.as_bytes())
-        {
-            found.push((name, pid));
-        }
-    }
-    found
-}
-
-fn has_sentry(id: &str) -> bool {
-    let processes = sandbox_processes(id);
-    processes.iter().any(|(name, _)| name == "runsk-sentry")
-}
-
-fn is_process(pid: &str, id: &str) -> bool {
-    sandbox_processes(id)
-        .iter()
-        .any(|(_, found)| found.to_string() == pid)
-}
-
-fn leftovers(state: &Path, id: &str) -> Option<PathBuf> {
-    let mut entries = fs::read_dir(state).into_iter().flatten().flatten();
-    let is_left = |name: &str| name == id || name.ends_with(&format!("-{id}"));
-    entries
-        .find(|entry| is_left(&entry.file_name().to_string_lossy()))
-        .map(|entry| entry.path())
-}
-
-/// A cgroup of this name, wherever our own is.
-fn cgroup(id: &str) -> Option<PathBuf> {
-    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let paths = own
-        .lines()
-        .filter_map(|line| line.rsplit_once(':')?.1.strip_prefix('/'));
-    let mut paths: Vec<_> = paths.collect();
-    paths.push("");
-    let hierarchies = fs::read_dir("/sys/fs/cgroup")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let mut tops: Vec<_> = hierarchies.map(|entry| entry.path()).collect();
-    tops.push(PathBuf::from("/sys/fs/cgroup"));
-    let places = tops
-        .iter()
-        .flat_map(|top| paths.iter().map(move |path| top.join(path).join(id)));
-    let mut places = places;
-    places.find(|place| place.exists())
 }
 
 fn wait(mut child: Child, stderr: &Path) -> Result<Said, String> {

@@ -7,7 +7,11 @@ use nix::unistd::Pid;
 
 /// The processor time of one thread of this process, or of another process.
 #[derive(Clone, Copy, Debug)]
-pub struct ThreadClock(ClockId);
+pub struct ThreadClock {
+    clock: ClockId,
+    /// What had been used when the clock was started.
+    start: Duration,
+}
 
 /// In a clock's number: scheduler time; of a thread, not of its process.
 const SCHEDULER: i32 = 2;
@@ -18,19 +22,40 @@ impl ThreadClock {
     #[must_use]
     pub fn of_this_thread() -> Self {
         let tid = nix::unistd::gettid().as_raw();
-        ThreadClock(ClockId::from_raw((!tid << 3) | SCHEDULER | PER_THREAD))
+        Self::new((!tid << 3) | SCHEDULER | PER_THREAD)
     }
 
     /// That of all threads of the process `pid`.
     #[must_use]
     pub fn of_process(pid: Pid) -> Self {
-        ThreadClock(ClockId::from_raw((!pid.as_raw() << 3) | SCHEDULER))
+        Self::new((!pid.as_raw() << 3) | SCHEDULER)
     }
 
-    /// Time used so far; zero once the thread is gone.
+    fn new(number: i32) -> Self {
+        ThreadClock {
+            clock: ClockId::from_raw(number),
+            start: Duration::ZERO,
+        }
+    }
+
+    /// The clock as started now: what was used before belongs to somebody else.
+    #[must_use]
+    pub fn started_now(self) -> Self {
+        ThreadClock {
+            start: self.used(),
+            ..self
+        }
+    }
+
+    /// Time used since the clock was started; zero once the thread is gone.
     #[must_use]
     pub fn now(self) -> Duration {
-        self.0.now().map_or(Duration::ZERO, Duration::from)
+        self.used().saturating_sub(self.start)
+    }
+
+    /// Time used in all.
+    fn used(self) -> Duration {
+        self.clock.now().map_or(Duration::ZERO, Duration::from)
     }
 }
 
@@ -49,5 +74,7 @@ mod tests {
         assert!(clock.now() > before);
         let process = ThreadClock::of_process(nix::unistd::getpid());
         assert!(process.now() >= clock.now());
+        let started = clock.started_now();
+        assert!(started.now() < clock.now());
     }
 }

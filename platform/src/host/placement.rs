@@ -5,8 +5,8 @@
 
 use std::sync::OnceLock;
 
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::unistd::Pid;
+use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
+use nix::unistd::{Pid, gettid};
 
 static EVERYWHERE: OnceLock<CpuSet> = OnceLock::new();
 
@@ -29,5 +29,32 @@ pub fn run_anywhere() {
     if let Some(all) = EVERYWHERE.get() {
         // A host may forbid it.
         let _ = sched_setaffinity(THIS, all);
+    }
+}
+
+/// Has a task run on the CPU where the calling thread is, and nowhere else. Returns the CPU;
+/// `None` if the host forbids it.
+pub(crate) fn bring_here(task: Pid) -> Option<usize> {
+    let here = sched_getcpu().ok()?;
+    let mut one = CpuSet::new();
+    one.set(here).ok()?;
+    sched_setaffinity(task, &one).ok().map(|()| here)
+}
+
+/// A thread of this process, to be placed by others. It must not have ended.
+pub struct HostThread(Pid);
+
+impl HostThread {
+    /// The calling thread.
+    #[must_use]
+    pub fn this() -> Self {
+        HostThread(gettid())
+    }
+
+    /// Has it run on the CPU where the calling thread is, until it is placed otherwise: as if
+    /// the calling thread had just started it. Nothing depends on success: a host may forbid
+    /// it.
+    pub fn bring_here(&self) {
+        bring_here(self.0);
     }
 }

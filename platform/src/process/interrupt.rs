@@ -32,6 +32,8 @@ pub(crate) struct Target {
     pub(crate) pid: Pid,
     /// Its pages, if it looks at the kick's flag there.
     pub(crate) pages: Option<Arc<ThreadPages>>,
+    /// Its processor time in this context.
+    pub(crate) clock: ThreadClock,
 }
 
 impl Target {
@@ -121,9 +123,7 @@ impl Interrupter {
 
 /// Processor time of a task, which is a process of its own to the host; nanoseconds.
 fn time_of(task: Option<&Target>) -> u64 {
-    let time = task.map_or(Duration::ZERO, |task| {
-        ThreadClock::of_process(task.pid).now()
-    });
+    let time = task.map_or(Duration::ZERO, |task| task.clock.now());
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -30,6 +30,7 @@ pub(super) struct Mapper {
     posted: bool,
     /// What it answered instead.
     failed: Option<Errno>,
+    ended: bool,
     place: Place,
 }
 
@@ -54,6 +55,7 @@ impl Mapper {
             outstanding: 1,
             posted: false,
             failed: None,
+            ended: false,
             place,
         }
     }
@@ -138,14 +140,20 @@ impl Mapper {
         }
     }
 
+    /// True if it was found to have ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// Reads an answer of at most `len` bytes.
-    fn read(&self, len: usize) -> Result<Answer, Error> {
+    fn read(&mut self, len: usize) -> Result<Answer, Error> {
         let mut bytes = [0; LONGEST];
         let buffer = bytes.get_mut(..len).unwrap_or_default();
         loop {
             match read(self.done.as_fd(), buffer) {
                 Ok(0) => {
                     self.log_end();
+                    self.ended = true;
                     return Err(Error::Died);
                 }
                 Ok(len) => return decode(bytes, len).map_err(super::host_error("read an answer")),

@@ -7,8 +7,10 @@
 //!
 //! Guest tasks are made there too; see `pair` for how they go on.
 
-use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
+use nix::sched::sched_getcpu;
 use nix::unistd::Pid;
+
+use crate::host::placement;
 
 /// Where a task was told to stay.
 #[derive(Clone, Copy, Default)]
@@ -22,8 +24,7 @@ impl Place {
         if self.0 == Some(here) {
             return;
         }
-        let mut one = CpuSet::new();
-        if one.set(here).is_ok() && sched_setaffinity(task, &one).is_ok() {
+        if let Some(here) = placement::bring_here(task) {
             self.0 = Some(here);
         }
     }

@@ -27,7 +27,13 @@ pub(crate) struct ProcessSpace {
     state: Mutex<State>,
     /// Pages of threads that have ended, still mapped.
     free_threads: FreeThreads,
+    /// Tasks that wait for a thread to run.
+    spare: Mutex<Vec<(GuestTask, Arc<ThreadPages>)>>,
 }
+
+/// Tasks kept for threads to come; beyond that, one that is not needed ends. Each is a
+/// process to the host.
+const SPARE: usize = 8;
 
 type FreeThreads = Arc<Mutex<Vec<Arc<ThreadPages>>>>;
 
@@ -65,6 +71,7 @@ impl ProcessSpace {
             common,
             state: Mutex::new(state),
             free_threads: FreeThreads::default(),
+            spare: Mutex::default(),
         }
     }
 
@@ -184,6 +191,24 @@ impl ProcessSpace {
         GuestTask::new(pid, Arc::clone(&self.common.reaper))
     }
 
+    /// A task that was [kept](Self::keep_task): it waits in a signal's handler or in a call,
+    /// with whatever registers.
+    pub(crate) fn spare_task(&self) -> Option<(GuestTask, Arc<ThreadPages>)> {
+        let spare = self.spare.lock().pop()?;
+        self.state.lock().check().is_ok().then_some(spare)
+    }
+
+    /// Keeps a task that waits for its turn for the next thread; or ends it, if enough wait.
+    pub(crate) fn keep_task(&self, task: GuestTask, pages: Arc<ThreadPages>) {
+        let mut spare = self.spare.lock();
+        if spare.len() < SPARE {
+            spare.push((task, pages));
+        } else {
+            drop(spare);
+            self.end_task(task, pages);
+        }
+    }
+
     /// Ends a task; its pages are for the next.
     pub(crate) fn end_task(&self, task: GuestTask, pages: Arc<ThreadPages>) {
         let free = Arc::clone(&self.free_threads);
@@ -213,6 +238,8 @@ impl ProcessSpace {
 
 impl Drop for ProcessSpace {
     fn drop(&mut self) {
+        // Before the mapper: the reaper takes what it is given in order.
+        self.spare.get_mut().clear();
         let state = self.state.get_mut();
         if state.ahead.is_some() {
             // Nobody knows its number yet.
@@ -260,6 +287,9 @@ impl State {
     }
 
     fn check(&self) -> Result<(), Error> {
+        if self.mapper.has_ended() {
+            return Err(Error::Died);
+        }
         match self.broken {
             Some(errno) => Err(host_error("use a broken address space")(errno)),
             None => Ok(()),

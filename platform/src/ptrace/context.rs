@@ -6,6 +6,7 @@ use syscalls::Errno;
 
 use super::stop::{Signal, Stops};
 use super::tracee::{Tracee, Wait};
+use crate::host::cpu_time::ThreadClock;
 use crate::process::ProcessSpace;
 use crate::process::interrupt::{Interrupter, KICK, Target};
 use crate::process::pair::{Pair, Pairs};
@@ -105,6 +106,7 @@ impl PtraceContext {
         self.interrupter.set_task(Some(Target {
             pid: tracee.pid(),
             pages: None,
+            clock: ThreadClock::of_process(tracee.pid()),
         }));
         self.bound = Some(Bound {
             tracee,

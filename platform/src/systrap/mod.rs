@@ -9,6 +9,7 @@
 //! Needs the instructions RDFSBASE to WRGSBASE: Linux 5.9 and processors of the last ten
 //! years.
 
+mod bound;
 mod context;
 mod frame;
 mod handoff;

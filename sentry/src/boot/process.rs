@@ -21,7 +21,7 @@ use crate::mm::Mm;
 use crate::signal::{SigSet, SignalHandlers};
 use crate::task::{
     Capabilities, Credentials, Current, FsContext, Limits, NewGroup, NewTask, Numbers, Resource,
-    Session, Strings, Task, ThreadGroup, UserIds, run,
+    Session, Strings, Task, ThreadGroup, UserIds, host_thread,
 };
 use crate::time::cpu_limit;
 use crate::tty::{Console, HostTerminal, Master};
@@ -62,7 +62,7 @@ pub(super) fn spawn(
         }
         Err(error) => drop(report.send(Err(error))),
     };
-    run::spawn_host_thread(live).map_err(|error| BootError::Host {
+    host_thread::spawn(live).map_err(|error| BootError::Host {
         what: "a host thread",
         errno: error.into(),
     })?;

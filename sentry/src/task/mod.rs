@@ -20,6 +20,7 @@ mod exec_creds;
 mod exit;
 mod fs_context;
 mod group;
+pub(crate) mod host_thread;
 mod inspect;
 mod kcmp;
 mod limits;
@@ -422,8 +423,9 @@ impl Task {
 
     /// Says that the calling host thread is the task's.
     fn start_clock(&self) {
-        // A task has one host thread.
-        let _ = self.clock.set(ThreadClock::of_this_thread());
+        // A task has one host thread, which may have been another's before.
+        let clock = ThreadClock::of_this_thread().started_now();
+        let _ = self.clock.set(clock);
     }
 
     /// What the thread has used so far.

@@ -7,13 +7,10 @@ use syscalls::UserAddr;
 use syscalls::abi::signal::{Siginfo, TRAP_TRACE};
 
 use super::own::Fault;
-use super::{Current, ExitStatus, Task, all_cpus};
+use super::{Current, ExitStatus, Task, all_cpus, host_thread};
 use crate::dispatch;
 use crate::mm::Mm;
 use crate::signal::{Flow, Signal};
-
-/// Host stack of a guest thread, bytes. Only what is touched costs memory.
-const HOST_STACK: usize = 512 << 10;
 
 /// With what a new thread starts.
 pub(crate) struct Start {
@@ -29,29 +26,7 @@ pub(crate) struct Start {
 
 /// Starts the host thread of a task that is in the tables already.
 pub(crate) fn spawn(start: Start) -> std::io::Result<()> {
-    spawn_host_thread(move || live(start))
-}
-
-/// Starts a host thread fit for a task.
-pub(crate) fn spawn_host_thread(life: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    std::thread::Builder::new()
-        .stack_size(HOST_STACK)
-        .spawn(move || {
-            let _guard = AbortOnPanic;
-            life();
-        })
-        .map(drop)
-}
-
-/// A panic on one thread would leave the others waiting for it: better a clear end.
-struct AbortOnPanic;
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            std::process::abort();
-        }
-    }
+    host_thread::spawn(move || live(start))
 }
 
 fn live(start: Start) {

@@ -5,14 +5,14 @@ use std::sync::{Arc, OnceLock};
 use platform::{MemoryFile, Platform};
 use syscalls::Errno;
 
-use crate::cgroup::{self, Group};
+use crate::cgroup::{self, CgroupNamespace, Group};
 use crate::config::Config;
 use crate::fs::proc::{BootId, Load};
 use crate::fs::{host, tmpfs};
 use crate::futex::FutexTable;
 use crate::ipc::IpcNamespace;
 use crate::loader::Vdso;
-use crate::namespace::{Kind, NamespaceId};
+use crate::namespace::{Kind, NamespaceId, UserNamespace};
 use crate::net::{NetNamespace, inet};
 use crate::sync::{Level, Slot};
 use crate::sysctl::Sysctls;
@@ -60,6 +60,8 @@ pub struct Kernel {
     cpus: u32,
     /// The container's cgroup.
     pub cgroup: Arc<Group>,
+    /// From where on the first process sees groups, cgroup_namespaces(7).
+    pub cgroups: Arc<CgroupNamespace>,
     /// Told whenever a process has ended.
     pub process_ends: WaitQueue,
     /// Host and NIS domain name of the first process, uts_namespaces(7).
@@ -84,6 +86,8 @@ pub struct UtsName {
 pub struct UtsNamespace {
     /// What names it.
     pub id: NamespaceId,
+    /// Whose it is.
+    pub user: UserNamespace,
     names: Slot<Arc<UtsName>>,
 }
 
@@ -101,15 +105,17 @@ impl UtsNamespace {
         };
         UtsNamespace {
             id: NamespaceId::default(),
+            user: UserNamespace::default(),
             names: Slot::new(Level::Leaf, Arc::new(names)),
         }
     }
 
     /// A copy that changes on its own.
     #[must_use]
-    pub fn fork(&self) -> Self {
+    pub fn fork(&self, user: &UserNamespace) -> Self {
         UtsNamespace {
             id: NamespaceId::default(),
+            user: user.clone(),
             names: Slot::new(Level::Leaf, self.get()),
         }
     }
@@ -164,6 +170,7 @@ impl Kernel {
             vdso: OnceLock::new(),
             shared_memory: OnceLock::new(),
             cpus,
+            cgroups: CgroupNamespace::first(&cgroup),
             cgroup,
             process_ends: WaitQueue::new(),
             uts: Arc::new(uts),

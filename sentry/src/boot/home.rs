@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::process::host_error;
 use super::{BootError, Member};
-use crate::cgroup::{self, Group};
+use crate::cgroup::{self, CgroupNamespace, Group};
 use crate::ipc::IpcNamespace;
 use crate::kernel::{Kernel, UtsNamespace};
 use crate::net::NetNamespace;
@@ -18,6 +18,7 @@ pub(super) struct Home {
     pub(super) ipc: Arc<IpcNamespace>,
     pub(super) uts: Arc<UtsNamespace>,
     pub(super) net: Arc<NetNamespace>,
+    pub(super) cgroups: Arc<CgroupNamespace>,
     pub(super) group: Arc<Group>,
 }
 
@@ -29,6 +30,7 @@ impl Home {
             ipc: kernel.ipc.clone(),
             uts: kernel.uts.clone(),
             net: kernel.net.clone(),
+            cgroups: kernel.cgroups.clone(),
             group: kernel.cgroup.clone(),
         }
     }
@@ -44,10 +46,12 @@ impl Home {
         let name = FileName::new(member.name.as_bytes()).map_err(named)?;
         let (limits, pids_max) = cgroup::limits_of(config);
         let group = first.group.make_container(&name, limits, pids_max);
+        let group = group.map_err(named)?;
         Ok(Home {
             pids: match shared.pids {
                 true => first.pids,
-                false => PidNamespace::new(&first.pids).map_err(host_error("a pid name space"))?,
+                false => PidNamespace::new(&first.pids, &first.pids.user)
+                    .map_err(host_error("a pid name space"))?,
             },
             ipc: match shared.ipc {
                 true => first.ipc,
@@ -59,9 +63,10 @@ impl Home {
             },
             net: match shared.network {
                 true => first.net,
-                false => NetNamespace::new(),
+                false => NetNamespace::new(&first.net.user),
             },
-            group: group.map_err(named)?,
+            cgroups: CgroupNamespace::new(&group, &first.cgroups.user),
+            group,
         })
     }
 
@@ -72,6 +77,7 @@ impl Home {
             ipc: task.ipc.get(),
             uts: task.uts.get(),
             net: task.net.get(),
+            cgroups: task.cgroups.get(),
             group: group.clone(),
         }
     }
@@ -81,6 +87,7 @@ impl Home {
         task.ipc.set(self.ipc.clone());
         task.uts.set(self.uts.clone());
         task.net.set(self.net.clone());
+        task.cgroups.set(self.cgroups.clone());
         let group = (!self.group.is_root()).then(|| self.group.clone());
         task.group.set_cgroup(group);
     }

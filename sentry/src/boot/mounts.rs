@@ -11,7 +11,7 @@ use crate::config::{Config, MountConfig, MountSource, RootConfig};
 use crate::fs::gofer::{self as host_tree, Sharing, WriteBack};
 use crate::fs::{dev, overlay, tmpfs};
 use crate::kernel::Kernel;
-use crate::task::Current;
+use crate::task::{Credentials, Current};
 use crate::vfs::fs_types::{MountRequest, instantiate};
 use crate::vfs::{
     Dentry, Depth, InodeRef, Location, Mode, Mount, MountFlags, MountNamespace, NewNode, Walking,
@@ -76,7 +76,8 @@ impl Trees<'_> {
                     kernel: self.kernel,
                     ipc: &self.home.ipc,
                     pids: &self.home.pids,
-                    cgroup: &self.home.group,
+                    cgroups: &self.home.cgroups,
+                    creds: &Credentials::default(),
                     source: kind,
                     data: &mount.data.join(","),
                 };

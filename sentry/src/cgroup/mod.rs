@@ -12,6 +12,7 @@
 mod freeze;
 mod limits;
 mod members;
+mod namespace;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,6 +26,7 @@ use crate::task::Usage;
 use crate::vfs::FileName;
 pub use limits::{CpuMax, Limits};
 pub(crate) use limits::{for_pages, limits_of};
+pub use namespace::CgroupNamespace;
 
 /// A group.
 pub struct Group {
@@ -215,6 +217,12 @@ impl Group {
             path.extend(b" (deleted)");
         }
         path
+    }
+
+    fn name(&self) -> &[u8] {
+        self.place
+            .as_ref()
+            .map_or(b"", |place| place.name.as_bytes())
     }
 
     fn names(&self) -> Vec<u8> {

@@ -7,7 +7,7 @@
 //! `semop` has set off has happened when the call returns, whenever the waiter runs.
 
 pub(crate) mod msg;
-mod perm;
+pub(crate) mod perm;
 pub(crate) mod sem;
 pub(crate) mod shm;
 mod table;
@@ -22,7 +22,7 @@ use syscalls::{Errno, Stop};
 use table::Table;
 
 use crate::kernel::Kernel;
-use crate::namespace::{Kind, NamespaceId};
+use crate::namespace::{Kind, NamespaceId, UserNamespace};
 use crate::vfs::Mount;
 
 /// The objects that a group of processes sees, ipc_namespaces(7).
@@ -30,6 +30,8 @@ use crate::vfs::Mount;
 pub struct IpcNamespace {
     /// What names it.
     pub id: NamespaceId,
+    /// Whose it is.
+    pub user: UserNamespace,
     pub(crate) shm: Table<Segment>,
     pub(crate) sem: Table<SemSet>,
     pub(crate) msg: Table<Queue>,
@@ -46,9 +48,21 @@ impl IpcNamespace {
         }
     }
 
+    /// A new one.
+    pub(crate) fn new(user: &UserNamespace) -> Arc<Self> {
+        Arc::new(IpcNamespace {
+            user: user.clone(),
+            ..IpcNamespace::default()
+        })
+    }
+
     /// The file system of POSIX message queues.
     pub(crate) fn queues(&self, kernel: &Arc<Kernel>) -> Arc<Mount> {
-        let make = || crate::fs::mqueue::new(kernel);
+        let make = || {
+            let mount = crate::fs::mqueue::new(kernel);
+            mount.super_block.set_user(&self.user);
+            mount
+        };
         self.queues.get_or_init(make).clone()
     }
 }

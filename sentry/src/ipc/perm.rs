@@ -2,16 +2,20 @@
 
 use syscalls::Errno;
 use syscalls::abi::ipc::IpcPerm;
-use syscalls::errno::{EACCES, EPERM};
+use syscalls::errno::{EACCES, EINVAL, EPERM};
 
+use super::IpcNamespace;
+use crate::namespace::UserNamespace;
 use crate::task::{Capabilities, Credentials};
 
 /// The permission bits of a mode.
 const MODE: u32 = 0o777;
 
 /// `ipc_perm` of sysvipc(7), without key and number.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Perm {
+    /// Whose name space the object is in.
+    user: UserNamespace,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     pub(crate) cuid: u32,
@@ -20,9 +24,10 @@ pub(crate) struct Perm {
 }
 
 impl Perm {
-    /// Those of an object that `creds` makes with `flags`.
-    pub(super) fn new(creds: &Credentials, flags: i32) -> Self {
+    /// Those of an object that `creds` makes in `namespace` with `flags`.
+    pub(super) fn new(namespace: &IpcNamespace, creds: &Credentials, flags: i32) -> Self {
         Perm {
+            user: namespace.user.clone(),
             uid: creds.uid.effective,
             gid: creds.gid.effective,
             cuid: creds.uid.effective,
@@ -45,7 +50,7 @@ impl Perm {
         } else {
             self.mode
         };
-        if asked & !granted & 0o7 != 0 && !creds.has(Capabilities::IPC_OWNER) {
+        if asked & !granted & 0o7 != 0 && !self.gives(creds, Capabilities::IPC_OWNER) {
             return Err(EACCES);
         }
         Ok(())
@@ -54,21 +59,28 @@ impl Perm {
     /// `EPERM` unless `creds` may change or remove the object.
     pub(super) fn permit_change(&self, creds: &Credentials) -> Result<(), Errno> {
         let owner = [self.uid, self.cuid].contains(&creds.uid.effective);
-        if owner || creds.has(Capabilities::SYS_ADMIN) {
+        if owner || self.gives(creds, Capabilities::SYS_ADMIN) {
             Ok(())
         } else {
             Err(EPERM)
         }
     }
 
-    /// IPC_SET.
-    pub(super) fn set(&mut self, from: &IpcPerm) {
-        self.uid = from.uid;
-        self.gid = from.gid;
-        self.mode = (self.mode & !MODE) | (from.mode & MODE);
+    /// True if `creds` has a capability where the object is.
+    pub(super) fn gives(&self, creds: &Credentials, cap: Capabilities) -> bool {
+        creds.has_in(&self.user, cap)
     }
 
-    /// As IPC_STAT tells it.
+    /// IPC_SET; `EINVAL` for ids that `creds` does not have.
+    pub(super) fn set(&mut self, creds: &Credentials, from: &IpcPerm) -> Result<(), Errno> {
+        let uid = creds.user.kernel_uid(from.uid).ok_or(EINVAL)?;
+        self.gid = creds.user.kernel_gid(from.gid).ok_or(EINVAL)?;
+        self.uid = uid;
+        self.mode = (self.mode & !MODE) | (from.mode & MODE);
+        Ok(())
+    }
+
+    /// As IPC_STAT tells it, with the kernel's ids.
     pub(super) fn abi(&self, key: i32, id: i32) -> IpcPerm {
         IpcPerm {
             key,
@@ -80,6 +92,17 @@ impl Perm {
             seq: super::table::sequence_of(id),
             ..IpcPerm::default()
         }
+    }
+}
+
+/// The same with the ids that the program at `user` knows.
+pub(crate) fn shown_to(user: &UserNamespace, perm: IpcPerm) -> IpcPerm {
+    IpcPerm {
+        uid: user.shown_uid(perm.uid),
+        gid: user.shown_gid(perm.gid),
+        cuid: user.shown_uid(perm.cuid),
+        cgid: user.shown_gid(perm.cgid),
+        ..perm
     }
 }
 

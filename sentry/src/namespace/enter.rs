@@ -8,7 +8,7 @@ use syscalls::abi::sched::CloneFlags;
 use syscalls::errno::{EINVAL, EPERM, ESRCH, EUSERS};
 use syscalls::{Errno, Run, SysResult, call};
 
-use super::{Kind, Namespace, nsfs};
+use super::{Kind, Namespace, UserNamespace, nsfs};
 use crate::task::{Capabilities, Current, Task, process_of_pidfd};
 
 /// In the order of Linux.
@@ -50,8 +50,15 @@ impl Run<Current> for call::Setns {
             let kinds = KINDS.into_iter().filter(|kind| flags.contains(kind.flag()));
             kinds.map(|kind| of_task(&other, kind)).collect()
         };
+        // Who enters a user name space is privileged there from then on.
+        let old = task.creds.get();
+        let user = wanted.iter().find_map(|namespace| match namespace {
+            Namespace::User(user) => Some(user.clone()),
+            _ => None,
+        });
+        let user = user.unwrap_or_else(|| old.user.clone());
         for namespace in &wanted {
-            check(task, namespace)?;
+            check(task, namespace, &user)?;
         }
         for namespace in wanted {
             enter(task, namespace);
@@ -68,31 +75,52 @@ pub(crate) fn of_task(task: &Task, kind: Kind) -> Namespace {
         Kind::Pid => Namespace::Pid(task.pid_namespace().clone()),
         Kind::Uts => Namespace::Uts(task.uts.get()),
         Kind::Net => Namespace::Net(task.net.get()),
-        Kind::Cgroup | Kind::Time | Kind::User => Namespace::Only(kind),
+        Kind::User => Namespace::User(task.creds.get().user.clone()),
+        Kind::Cgroup => Namespace::Cgroup(task.cgroups.get()),
+        Kind::Time => Namespace::Only(kind),
     }
 }
 
-fn check(task: &Current, namespace: &Namespace) -> Result<(), Errno> {
+/// `EINVAL` if others have the same root and working directory.
+fn check_own_directory(task: &Current) -> Result<(), Errno> {
+    /// The task's own reference and the one looked at.
+    const OWN_USES: usize = 2;
+    if Arc::strong_count(&task.fs.get()) > OWN_USES {
+        return Err(EINVAL.why("others have the same root and working directory"));
+    }
+    Ok(())
+}
+
+/// Whether `task`, which acts in `user` from then on, may enter a name space.
+fn check(task: &Current, namespace: &Namespace, user: &UserNamespace) -> Result<(), Errno> {
     let creds = task.creds.get();
     let privileged = || {
-        if creds.has(Capabilities::SYS_ADMIN) {
+        let owner = namespace.owner().ok_or(EPERM)?;
+        let admin = Capabilities::SYS_ADMIN;
+        if creds.has_in(&owner, admin) && creds.has_in(user, admin) {
             Ok(())
         } else {
             Err(EPERM)
         }
     };
     match namespace {
+        Namespace::User(wanted) => {
+            if *wanted == creds.user || task.group.thread_count() > 1 {
+                return Err(EINVAL);
+            }
+            check_own_directory(task)?;
+            if creds.has_in(wanted, Capabilities::SYS_ADMIN) {
+                Ok(())
+            } else {
+                Err(EPERM)
+            }
+        }
         Namespace::Mount(_) => {
             privileged()?;
-            if !creds.has(Capabilities::SYS_CHROOT) {
+            if !creds.has_in(user, Capabilities::SYS_CHROOT) {
                 return Err(EPERM);
             }
-            /// The task's own reference and the one looked at.
-            const OWN_USES: usize = 2;
-            if Arc::strong_count(&task.fs.get()) > OWN_USES {
-                return Err(EINVAL.why("others have the same root and working directory"));
-            }
-            Ok(())
+            check_own_directory(task)
         }
         Namespace::Pid(pids) => {
             privileged()?;
@@ -102,17 +130,15 @@ fn check(task: &Current, namespace: &Namespace) -> Result<(), Errno> {
                 Err(EINVAL.why("the pid name space does not lie in the caller's"))
             }
         }
-        Namespace::Ipc(_)
-        | Namespace::Net(_)
-        | Namespace::Uts(_)
-        | Namespace::Only(Kind::Cgroup) => privileged(),
+        Namespace::Cgroup(_) | Namespace::Ipc(_) | Namespace::Net(_) | Namespace::Uts(_) => {
+            privileged()
+        }
         Namespace::Only(Kind::Time) => {
             if task.group.thread_count() > 1 {
                 return Err(EUSERS);
             }
             privileged()
         }
-        // That of the caller itself.
         Namespace::Only(_) => Err(EINVAL),
     }
 }
@@ -131,8 +157,13 @@ fn enter(task: &Current, namespace: Namespace) {
             task.leave_undo_list();
             task.ipc.set(ipc);
         }
+        Namespace::Cgroup(cgroups) => drop(task.cgroups.set(cgroups)),
         Namespace::Net(net) => drop(task.net.set(net)),
         Namespace::Uts(uts) => drop(task.uts.set(uts)),
+        Namespace::User(user) => {
+            let creds = task.creds.get().entering(user);
+            task.set_credentials(creds);
+        }
         // It is there already.
         Namespace::Only(_) => {}
     }

@@ -4,7 +4,7 @@ use syscalls::abi::fs::{FIONREAD, OpenFlags};
 use syscalls::errno::{EINVAL, ENOTTY, EPERM};
 use syscalls::{Errno, SysResult, UserAddr};
 
-use super::{Kind, Namespace, nsfs};
+use super::{Namespace, UserNamespace, nsfs};
 use crate::fd::CloseOnExec;
 use crate::task::{Current, PidNamespace};
 use crate::vfs::open::Opening;
@@ -23,14 +23,21 @@ pub(super) fn perform(
     let kind = namespace.kind();
     let at = UserAddr::new(argument);
     match command {
-        // The first user name space owns all others and has no owner.
-        NS_GET_USERNS if kind == Kind::User => Err(EPERM.into()),
-        NS_GET_USERNS => open(task, Namespace::Only(Kind::User)),
+        NS_GET_USERNS => {
+            let owner = namespace.owner().ok_or(EPERM)?;
+            if !owner.is_within(&task.creds.get().user) {
+                return Err(EPERM.into());
+            }
+            open(task, Namespace::User(owner))
+        }
         NS_GET_PARENT => open(task, parent(task, namespace)?),
         NS_GET_NSTYPE => Ok(kind.flag().bits()),
-        NS_GET_OWNER_UID if kind != Kind::User => Err(EINVAL.into()),
         NS_GET_OWNER_UID => {
-            task.mem().write(at.cast(), &0u32)?;
+            let Namespace::User(user) = namespace else {
+                return Err(EINVAL.into());
+            };
+            let owner = task.creds.get().user.shown_uid(user.owner());
+            task.mem().write(at.cast(), &owner)?;
             Ok(0)
         }
         // As every regular file, an empty one.
@@ -52,7 +59,12 @@ fn parent(task: &Current, namespace: &Namespace) -> Result<Namespace, Errno> {
             let parent = pids.parent().filter(seen).ok_or(EPERM)?;
             Ok(Namespace::Pid(parent.clone()))
         }
-        Namespace::Only(Kind::User) => Err(EPERM),
+        Namespace::User(user) => {
+            let own = task.creds.get();
+            let seen = |parent: &&UserNamespace| parent.is_within(&own.user);
+            let parent = user.parent().filter(seen).ok_or(EPERM)?;
+            Ok(Namespace::User(parent.clone()))
+        }
         _ => Err(EINVAL),
     }
 }

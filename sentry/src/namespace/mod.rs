@@ -1,10 +1,12 @@
 //! Name spaces as such, namespaces(7): their kinds, what names them, their files ([`nsfs`])
 //! and how a task enters one ([`enter`]). What each kind holds is in the modules of its
-//! subject.
+//! subject, but for those of users, who own all others ([`user`]).
 
 mod enter;
+mod id_map;
 mod ioctl;
 pub(crate) mod nsfs;
+mod user;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +14,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use syscalls::abi::sched::CloneFlags;
 
 pub(crate) use enter::of_task;
+pub use user::UserNamespace;
+pub(crate) use user::{Ids, OVERFLOW};
 
+use crate::cgroup::CgroupNamespace;
 use crate::ipc::IpcNamespace;
 use crate::kernel::UtsNamespace;
 use crate::net::NetNamespace;
@@ -23,10 +28,12 @@ use crate::vfs::MountNamespace;
 #[derive(Clone)]
 #[allow(missing_docs, reason = "named as in namespaces(7)")]
 pub enum Namespace {
+    Cgroup(Arc<CgroupNamespace>),
     Ipc(Arc<IpcNamespace>),
     Mount(Arc<MountNamespace>),
     Net(Arc<NetNamespace>),
     Pid(Arc<PidNamespace>),
+    User(UserNamespace),
     Uts(Arc<UtsNamespace>),
     /// The first of a kind of which there is no other.
     Only(Kind),
@@ -37,23 +44,43 @@ impl Namespace {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
+            Namespace::Cgroup(_) => Kind::Cgroup,
             Namespace::Ipc(_) => Kind::Ipc,
             Namespace::Mount(_) => Kind::Mount,
             Namespace::Net(_) => Kind::Net,
             Namespace::Pid(_) => Kind::Pid,
+            Namespace::User(_) => Kind::User,
             Namespace::Uts(_) => Kind::Uts,
             Namespace::Only(kind) => *kind,
         }
+    }
+
+    /// The user name space whose privileged may change it; of a user name space, the one
+    /// that it lies in, and `None` for the first.
+    #[must_use]
+    pub fn owner(&self) -> Option<UserNamespace> {
+        Some(match self {
+            Namespace::Cgroup(cgroups) => cgroups.user.clone(),
+            Namespace::Ipc(ipc) => ipc.user.clone(),
+            Namespace::Mount(mounts) => mounts.user.clone(),
+            Namespace::Net(net) => net.user.clone(),
+            Namespace::Pid(pids) => pids.user.clone(),
+            Namespace::Uts(uts) => uts.user.clone(),
+            Namespace::User(user) => user.parent()?.clone(),
+            Namespace::Only(_) => UserNamespace::default(),
+        })
     }
 
     /// What names it.
     #[must_use]
     pub fn id(&self) -> NamespaceId {
         match self {
+            Namespace::Cgroup(cgroups) => cgroups.id,
             Namespace::Ipc(ipc) => ipc.id,
             Namespace::Mount(mounts) => mounts.id,
             Namespace::Net(net) => net.id,
             Namespace::Pid(pids) => pids.id,
+            Namespace::User(user) => user.id(),
             Namespace::Uts(uts) => uts.id,
             Namespace::Only(kind) => NamespaceId::first(*kind),
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use syscalls::errno::EPERM;
 use syscalls::{Errno, SysResult};
 
-use super::{Kind, Namespace, NamespaceId};
+use super::{Namespace, NamespaceId, UserNamespace};
 use crate::fs::synth::{Behaviour, Instance, Synthetic};
 use crate::task::Current;
 use crate::vfs::{
@@ -87,7 +87,7 @@ fn file_system() -> &'static Arc<Mount> {
             options: String::new(),
         };
         let super_block = SuperBlock::new(Box::new(instance), NAME);
-        let first = Namespace::Only(Kind::User);
+        let first = Namespace::User(UserNamespace::default());
         let root = inode(&super_block, first.id(), first);
         Mount::new(Dentry::anonymous(root, "/"), MountFlags::default())
     })

@@ -39,16 +39,19 @@ impl Identity {
     /// As `task` sees it.
     #[must_use]
     pub fn seen_by(&self, task: &Task) -> Ucred {
+        let user = task.creds.with(|creds| creds.user.clone());
         Ucred {
             pid: self.numbers.seen_from(task.pid_namespace()),
-            uid: self.uid,
-            gid: self.gid,
+            uid: user.shown_uid(self.uid),
+            gid: user.shown_gid(self.gid),
         }
     }
 
     /// Supplementary groups, SO_PEERGROUPS.
-    pub(super) fn groups(&self) -> &[u32] {
-        &self.creds.groups
+    pub(super) fn groups_seen_by(&self, task: &Task) -> Vec<u32> {
+        let user = task.creds.with(|creds| creds.user.clone());
+        let groups = self.creds.groups.iter();
+        groups.map(|&gid| user.shown_gid(gid)).collect()
     }
 
     /// The process as a file, SO_PEERPIDFD and SCM_PIDFD; `ESRCH` if it is gone.
@@ -270,18 +273,21 @@ fn claim(task: &Current, given: &Ucred) -> Result<Identity, Errno> {
     let numbers = if given.pid == task.own_pid() {
         task.group.numbers.clone()
     } else {
-        if !creds.has(Capabilities::SYS_ADMIN) {
+        if !creds.has_in(&task.pid_namespace().user, Capabilities::SYS_ADMIN) {
             return Err(EPERM);
         }
         task.find_process(given.pid).ok_or(ESRCH)?.numbers.clone()
     };
-    let uid = [creds.uid.real, creds.uid.effective, creds.uid.saved].contains(&given.uid);
-    let gid = [creds.gid.real, creds.gid.effective, creds.gid.saved].contains(&given.gid);
-    if (uid || creds.has(Capabilities::SETUID)) && (gid || creds.has(Capabilities::SETGID)) {
+    let given_uid = creds.user.kernel_uid(given.uid).ok_or(EINVAL)?;
+    let given_gid = creds.user.kernel_gid(given.gid).ok_or(EINVAL)?;
+    let uid = [creds.uid.real, creds.uid.effective, creds.uid.saved].contains(&given_uid);
+    let gid = [creds.gid.real, creds.gid.effective, creds.gid.saved].contains(&given_gid);
+    let has = |cap| creds.has_here(cap);
+    if (uid || has(Capabilities::SETUID)) && (gid || has(Capabilities::SETGID)) {
         Ok(Identity {
             numbers,
-            uid: given.uid,
-            gid: given.gid,
+            uid: given_uid,
+            gid: given_gid,
             creds,
         })
     } else {

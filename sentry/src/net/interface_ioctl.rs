@@ -81,7 +81,11 @@ fn other(task: &Current, command: u32, argument: u64) -> SysResult {
     let link = || by_name(&network, name);
     let error = match command {
         _ if CHANGES.contains(&command) => {
-            if !task.creds.get().has(Capabilities::NET_ADMIN) {
+            if !task
+                .creds
+                .get()
+                .has_in(&task.net.get().user, Capabilities::NET_ADMIN)
+            {
                 return Err(EPERM.into());
             }
             link()?;
@@ -115,7 +119,11 @@ fn set_flags(task: &Current, argument: u64) -> SysResult {
     let stack = task.net.get().internet.clone();
     let (name, rest) = request.split_first_chunk::<NAME>().ok_or(EINVAL)?;
     let network = stack.links.get();
-    if !task.creds.get().has(Capabilities::NET_ADMIN) {
+    if !task
+        .creds
+        .get()
+        .has_in(&task.net.get().user, Capabilities::NET_ADMIN)
+    {
         return Err(EPERM.into());
     }
     let link = by_name(&network, name)?;

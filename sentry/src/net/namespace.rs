@@ -7,13 +7,15 @@ use std::sync::Arc;
 use super::inet::{Network, Registry, Stack};
 use super::netlink::NetlinkPorts;
 use super::unix::{AbstractNames, UnixSocket};
-use crate::namespace::{Kind, NamespaceId};
+use crate::namespace::{Kind, NamespaceId, UserNamespace};
 use crate::sysctl::Sysctls;
 
 /// What the sockets of a group of processes share.
 pub struct NetNamespace {
     /// What names it.
     pub id: NamespaceId,
+    /// Whose it is.
+    pub user: UserNamespace,
     /// All Unix sockets that were made here.
     pub(crate) unix: Registry<UnixSocket>,
     /// Abstract names of Unix sockets.
@@ -31,6 +33,7 @@ impl NetNamespace {
     pub(crate) fn first(internet: &Arc<Stack>, sysctls: &Arc<Sysctls>) -> Arc<Self> {
         Arc::new(NetNamespace {
             id: NamespaceId::first(Kind::Net),
+            user: UserNamespace::default(),
             unix: Registry::default(),
             abstract_names: AbstractNames::default(),
             netlink: NetlinkPorts::default(),
@@ -41,10 +44,11 @@ impl NetNamespace {
 
     /// A new one: nothing but a loopback interface that is down.
     #[must_use]
-    pub fn new() -> Arc<Self> {
+    pub fn new(user: &UserNamespace) -> Arc<Self> {
         let sysctls = Arc::new(Sysctls::default());
         Arc::new(NetNamespace {
             id: NamespaceId::default(),
+            user: user.clone(),
             unix: Registry::default(),
             abstract_names: AbstractNames::default(),
             netlink: NetlinkPorts::default(),

@@ -121,7 +121,7 @@ impl Current {
             return Err(EINVAL);
         }
         let creds = self.creds.get();
-        if !creds.no_new_privs && !creds.has(Capabilities::SYS_ADMIN) {
+        if !creds.no_new_privs && !creds.has_here(Capabilities::SYS_ADMIN) {
             return Err(EACCES.why("neither no_new_privs nor CAP_SYS_ADMIN"));
         }
         if program.filter.is_null() {

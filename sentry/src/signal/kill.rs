@@ -46,7 +46,7 @@ impl Current {
     ) -> Result<(), Errno> {
         let target = group.leader().ok_or(ESRCH)?;
         self.check_kill(&target, signal)?;
-        let (info, source) = self.as_seen_by(group, info);
+        let (info, source) = self.as_seen_by(&target, info);
         match signal {
             Some(_) => self.kernel.signal_process(group, &info, source),
             None => Ok(()),
@@ -55,11 +55,19 @@ impl Current {
 
     /// What another process hears: nothing of the sender that it does not see, and then
     /// the signal holds for the init of a PID name space too.
-    fn as_seen_by(&self, target: &ThreadGroup, info: &Siginfo) -> (Siginfo, Source) {
+    fn as_seen_by(&self, target: &Task, info: &Siginfo) -> (Siginfo, Source) {
+        let info = match info.code {
+            SI_USER | SI_TKILL => {
+                let user = target.creds.with(|creds| creds.user.clone());
+                info.with_uid(user.shown_uid(self.creds.get().uid.real))
+            }
+            _ => *info,
+        };
+        let target = &target.group;
         if self.group.numbers.seen_from(target.pid_namespace()) == 0 {
             (info.with_pid(0), Source::Outside)
         } else {
-            (*info, Source::Inside)
+            (info, Source::Inside)
         }
     }
 
@@ -116,7 +124,7 @@ impl Current {
             .iter()
             .any(|&uid| uid == other.uid.real || uid == other.uid.saved);
         let continues = signal == Some(Signal::CONT) && target.group.sid() == self.group.sid();
-        if same_user || continues || own.has(Capabilities::KILL) {
+        if same_user || continues || own.has_in(&other.user, Capabilities::KILL) {
             Ok(())
         } else {
             Err(EPERM)
@@ -139,7 +147,7 @@ impl Current {
         let signal = Signal::or_none(info.signo)?;
         self.check_kill(task, signal)?;
         if signal.is_some() && !task.is_exiting() {
-            let (info, source) = self.as_seen_by(&task.group, info);
+            let (info, source) = self.as_seen_by(task, info);
             self.kernel.signal_task_from(task, &info, source)?;
         }
         Ok(0)

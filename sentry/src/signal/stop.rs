@@ -39,7 +39,7 @@ impl Kernel {
         let wanted =
             action.handler != Handler::Ignore && !action.flags.contains(SigactionFlags::NOCLDSTOP);
         if wanted {
-            let uid = group.leader().map_or(0, |task| task.creds.get().uid.real);
+            let uid = group.leader().map_or(0, |task| task.uid_seen_by(&parent));
             let (code, status) = event.to_child();
             let times = group.usage().ticks();
             let pid = group.numbers.seen_from(parent.pid_namespace());

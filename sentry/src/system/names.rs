@@ -54,7 +54,11 @@ impl Run<Current> for call::Uname {
 
 /// A new name; `EPERM`, `EINVAL`, `EFAULT`.
 fn read_name(task: &Current, at: UserPtr<u8>, len: i32) -> Result<Vec<u8>, Errno> {
-    if !task.creds.get().has(Capabilities::SYS_ADMIN) {
+    if !task
+        .creds
+        .get()
+        .has_in(&task.uts.get().user, Capabilities::SYS_ADMIN)
+    {
         return Err(EPERM);
     }
     let len = usize::try_from(len).map_err(|_| EINVAL)?;

@@ -10,12 +10,13 @@ use syscalls::{Errno, Restart, Stop, UserPtr};
 
 use super::run::{self, Start};
 use super::{
-    Capabilities, Current, NewGroup, NewTask, Numbers, Pid, PidNamespace, Resource, Task,
-    ThreadGroup, pidfd,
+    Capabilities, Credentials, Current, NewGroup, NewTask, Numbers, Pid, PidNamespace, Resource,
+    Task, ThreadGroup, pidfd,
 };
 use crate::cgroup::Group;
 use crate::fd::CloseOnExec;
 use crate::mm::Mm;
+use crate::namespace::UserNamespace;
 use crate::ptrace::{Event, clone_event};
 use crate::signal::{AltStack, Signal};
 use crate::time::cpu_limit;
@@ -39,12 +40,11 @@ pub(crate) struct CloneRequest {
 }
 
 /// Name spaces that there is only one of.
-const MISSING_NAMESPACES: CloneFlags = CloneFlags::NEWUSER
-    .union(CloneFlags::NEWCGROUP)
-    .union(CloneFlags::NEWTIME);
+const MISSING_NAMESPACES: CloneFlags = CloneFlags::NEWTIME;
 
-/// Name spaces that a task can have of its own.
+/// Name spaces that a task can have of its own, but for user name spaces.
 const OWN_NAMESPACES: CloneFlags = CloneFlags::NEWUTS
+    .union(CloneFlags::NEWCGROUP)
     .union(CloneFlags::NEWNS)
     .union(CloneFlags::NEWIPC)
     .union(CloneFlags::NEWNET)
@@ -90,6 +90,7 @@ impl CloneRequest {
             (CloneFlags::PARENT, task.group.numbers.is_nested_init()),
             // Threads of a process live in one name space.
             (CloneFlags::THREAD | CloneFlags::NEWPID, true),
+            (CloneFlags::THREAD | CloneFlags::NEWUSER, true),
             (CloneFlags::THREAD, !task.has_children_beside_it()),
             (CloneFlags::INTO_CGROUP, self.cgroup.is_none()),
             (CloneFlags::INTO_CGROUP | CloneFlags::THREAD, true),
@@ -100,21 +101,26 @@ impl CloneRequest {
         {
             return Err(EINVAL);
         }
-        check_namespaces(task, self.flags)
+        Ok(())
     }
 }
 
-/// Whether a task may have the name spaces that `flags` ask for; `EPERM`, `EINVAL`.
-pub(super) fn check_namespaces(task: &Task, flags: CloneFlags) -> Result<(), Errno> {
+/// The credentials of who takes the name spaces that `flags` ask for: with CLONE_NEWUSER
+/// those of a new user name space, which then owns the others. `EPERM`, `EINVAL`, `ENOSPC`.
+pub(super) fn namespaces_owner(task: &Task, flags: CloneFlags) -> Result<Arc<Credentials>, Errno> {
+    let mut creds = task.creds.get();
+    if flags.contains(CloneFlags::NEWUSER) {
+        if !task.fs.get().is_at_top() {
+            return Err(EPERM.why("user name spaces from below a chroot"));
+        }
+        let user = UserNamespace::new(&creds)?;
+        creds = Arc::new(creds.entering(user));
+    }
     let wanted = flags & (MISSING_NAMESPACES | OWN_NAMESPACES);
     if wanted.is_empty() {
-        return Ok(());
+        return Ok(creds);
     }
-    // Differs from Linux: nobody makes user name spaces, as where that is nobody's right.
-    if wanted.contains(CloneFlags::NEWUSER) {
-        return Err(EPERM.why("there are no user name spaces"));
-    }
-    if !task.creds.get().has(Capabilities::SYS_ADMIN) {
+    if !creds.has_here(Capabilities::SYS_ADMIN) {
         return Err(EPERM);
     }
     if wanted.intersects(MISSING_NAMESPACES) {
@@ -123,20 +129,21 @@ pub(super) fn check_namespaces(task: &Task, flags: CloneFlags) -> Result<(), Err
     if wanted.contains(CloneFlags::NEWPID) && !task.has_children_beside_it() {
         return Err(EINVAL);
     }
-    Ok(())
+    Ok(creds)
 }
 
 impl Current {
     /// Makes a thread or process; returns its number.
     pub(crate) fn clone_task(&mut self, request: &CloneRequest) -> Result<Pid, Stop> {
         request.check(self)?;
+        let creds = namespaces_owner(self, request.flags)?;
         self.check_process_limit()?;
         let mm = self.child_memory(request)?;
         let kernel = self.kernel.clone();
-        let namespace = self.child_pid_namespace(request)?;
+        let namespace = self.child_pid_namespace(request, &creds.user)?;
         let reserved = kernel.pids.reserve(&namespace, &request.tids)?;
         let pid = reserved.numbers.seen_from(self.pid_namespace());
-        let task = self.child_task(request, &reserved.numbers, mm.clone())?;
+        let task = self.child_task(request, &reserved.numbers, mm.clone(), creds)?;
         let pidfd = match request.pidfd {
             Some(at) => {
                 let reservation = self.reserve_fd()?;
@@ -180,13 +187,17 @@ impl Current {
     }
 
     /// Where the child will live.
-    fn child_pid_namespace(&self, request: &CloneRequest) -> Result<Arc<PidNamespace>, Errno> {
+    fn child_pid_namespace(
+        &self,
+        request: &CloneRequest,
+        user: &UserNamespace,
+    ) -> Result<Arc<PidNamespace>, Errno> {
         if request.has(CloneFlags::THREAD) {
             return Ok(self.pid_namespace().clone());
         }
         let namespace = self.pid_for_children.get();
         if request.has(CloneFlags::NEWPID) {
-            PidNamespace::new(&namespace)
+            PidNamespace::new(&namespace, user)
         } else {
             Ok(namespace)
         }
@@ -238,7 +249,9 @@ impl Current {
         request: &CloneRequest,
         numbers: &Arc<Numbers>,
         mm: Arc<Mm>,
+        creds: Arc<Credentials>,
     ) -> Result<Arc<Task>, Errno> {
+        let user = creds.user.clone();
         let group = if request.has(CloneFlags::THREAD) {
             self.group.clone()
         } else {
@@ -259,7 +272,7 @@ impl Current {
             kernel: self.kernel.clone(),
             group,
             name: self.name.get(),
-            creds: self.creds.get(),
+            creds,
             fs,
             fds,
             mm,
@@ -269,7 +282,8 @@ impl Current {
         if request.has(CloneFlags::SYSVSEM) {
             task.undo.set(Some(self.undo_list()));
         }
-        task.take_own_namespaces(request.flags);
+        let cgroup = self.kernel.cgroup_of(&self.group);
+        task.take_own_namespaces(request.flags, &cgroup, &user);
         if request.has(CloneFlags::CHILD_CLEARTID) {
             let addr = request.child_tid.map_or(0, |at| at.addr().get());
             task.clear_child_tid.store(addr, Ordering::Relaxed);

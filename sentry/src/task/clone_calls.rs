@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use syscalls::abi::sched::{CloneArgs, CloneFlags};
-use syscalls::errno::{E2BIG, EBADF, EINVAL};
+use syscalls::errno::{E2BIG, EBADF, EINVAL, EPERM};
 use syscalls::{Errno, Fd, Run, SysResult, UserAddr, UserPtr, call};
 use zerocopy::IntoBytes;
 
 use super::calls::number;
-use super::clone::{CloneRequest, check_namespaces};
-use super::{Current, PidNamespace};
+use super::clone::{CloneRequest, namespaces_owner};
+use super::{Credentials, Current, PidNamespace};
 use crate::cgroup::Group;
 use crate::signal::Signal;
 use crate::vfs::{Access, permit};
@@ -136,7 +136,6 @@ impl Current {
 
     /// `set_tid`: numbers from the child's own name space outward.
     fn wanted_tids(&self, args: &CloneArgs) -> Result<Vec<super::Pid>, Errno> {
-        use super::Capabilities;
         /// As deep as name spaces lie.
         const MAX: usize = 32;
         let count = usize::try_from(args.set_tid_size).map_err(|_| EINVAL)?;
@@ -149,10 +148,13 @@ impl Current {
         let at = UserAddr::new(args.set_tid).cast::<i32>();
         let tids = self.mem().read_slice(at, count)?;
         let creds = self.creds.get();
-        let allowed =
-            creds.has(Capabilities::SYS_ADMIN) || creds.has(Capabilities::CHECKPOINT_RESTORE);
-        if !allowed {
-            return Err(syscalls::errno::EPERM);
+        let children = self.pid_for_children.get();
+        if !children
+            .and_above()
+            .take(count)
+            .all(|at| at.lets_choose(&creds))
+        {
+            return Err(EPERM);
         }
         Ok(tids)
     }
@@ -178,13 +180,16 @@ impl Run<Current> for call::Unshare {
         if !known.contains(flags) {
             return Err(EINVAL.into());
         }
+        if flags.contains(CloneFlags::NEWUSER) {
+            flags |= CloneFlags::THREAD | CloneFlags::FS;
+        }
         let alone = CloneFlags::THREAD | CloneFlags::SIGHAND | CloneFlags::VM;
         if flags.intersects(alone) && task.group.thread_count() > 1 {
             return Err(EINVAL.into());
         }
-        check_namespaces(task, flags)?;
+        let creds = namespaces_owner(task, flags)?;
         let pids = if flags.contains(CloneFlags::NEWPID) {
-            Some(PidNamespace::new(task.pid_namespace())?)
+            Some(PidNamespace::new(task.pid_namespace(), &creds.user)?)
         } else {
             None
         };
@@ -203,7 +208,11 @@ impl Run<Current> for call::Unshare {
         if flags.contains(CloneFlags::FILES) {
             task.fds.set(task.fds.get().fork());
         }
-        task.take_own_namespaces(flags);
+        let cgroup = task.kernel.cgroup_of(&task.group);
+        task.take_own_namespaces(flags, &cgroup, &creds.user);
+        if flags.contains(CloneFlags::NEWUSER) {
+            task.set_credentials(Credentials::clone(&creds));
+        }
         Ok(0)
     }
 }

@@ -1,6 +1,7 @@
-//! Credentials, credentials(7).
+//! Credentials, credentials(7). Ids are the kernel's: those of the first user name space.
 
 use super::capabilities::{Capabilities, SecureBits};
+use crate::namespace::UserNamespace;
 
 /// Real, effective, saved and file-system id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -35,6 +36,7 @@ pub struct Credentials {
     pub uid: UserIds,
     pub gid: UserIds,
     pub groups: Vec<u32>,
+    pub user: UserNamespace,
     pub permitted: Capabilities,
     pub effective: Capabilities,
     pub inheritable: Capabilities,
@@ -45,12 +47,6 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// True if `cap` is in the effective set.
-    #[must_use]
-    pub fn has(&self, cap: Capabilities) -> bool {
-        self.effective.contains(cap)
-    }
-
     /// True if `gid` is the file-system group or a supplementary one.
     #[must_use]
     pub fn in_group(&self, gid: u32) -> bool {

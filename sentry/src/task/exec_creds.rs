@@ -7,6 +7,7 @@ use syscalls::Errno;
 use super::capabilities::SecureBits;
 use super::{Capabilities, Credentials, Current, Task};
 use crate::loader::Identity;
+use crate::namespace::UserNamespace;
 use crate::vfs::{File, Mode, MountFlags};
 
 /// Who a program runs as.
@@ -18,6 +19,8 @@ pub(crate) struct ExecCredentials {
 /// Capabilities of a file, the attribute `security.capability`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct FileCapabilities {
+    /// For whose name space they were given: its root, by the kernel's id.
+    owner: u32,
     permitted: Capabilities,
     inheritable: Capabilities,
     effective: bool,
@@ -39,18 +42,21 @@ impl FileCapabilities {
             (VERSION_3, 24) => word(5)?,
             _ => return None,
         };
-        // Given for another user name space.
-        if owner != 0 {
-            return None;
-        }
         let set = |low: u32, high: u32| {
             Capabilities::from_bits_truncate(u64::from(low) | u64::from(high) << 32)
         };
         Some(FileCapabilities {
+            owner,
             permitted: set(word(1)?, word(3)?),
             inheritable: set(word(2)?, word(4)?),
             effective: magic & EFFECTIVE != 0,
         })
+    }
+
+    /// True where `user` or what it lies in is the name space of that root.
+    fn count_in(&self, user: &UserNamespace) -> bool {
+        let mut all = user.and_above();
+        all.any(|at| at.known_uid(self.owner) == Some(0))
     }
 
     fn of(file: &File) -> Option<Self> {
@@ -63,11 +69,13 @@ impl ExecCredentials {
     /// What `task` becomes by executing `file`.
     pub(crate) fn for_file(task: &Task, file: &Arc<File>) -> Self {
         let old = task.creds.get();
-        let trusted = !file.location.mount.flags().contains(MountFlags::NOSUID);
+        let trusted = !file.location.mount.flags().contains(MountFlags::NOSUID)
+            && old.user.is_within(&file.inode().super_block().user());
         let mut new = Credentials::clone(&old);
         if trusted
             && !old.no_new_privs
             && let Ok(owner) = file.inode().owner()
+            && old.user.knows(owner.uid, owner.gid)
         {
             if owner.mode.contains(Mode::SETUID) {
                 new.uid.effective = owner.uid;
@@ -77,7 +85,7 @@ impl ExecCredentials {
             }
         }
         let caps = if trusted {
-            FileCapabilities::of(file)
+            FileCapabilities::of(file).filter(|caps| caps.count_in(&old.user))
         } else {
             None
         };
@@ -86,11 +94,12 @@ impl ExecCredentials {
 
     /// What the program is told.
     pub(crate) fn identity(&self) -> Identity {
+        let (user, uid, gid) = (&self.creds.user, self.creds.uid, self.creds.gid);
         Identity {
-            uid: self.creds.uid.real,
-            euid: self.creds.uid.effective,
-            gid: self.creds.gid.real,
-            egid: self.creds.gid.effective,
+            uid: user.shown_uid(uid.real),
+            euid: user.shown_uid(uid.effective),
+            gid: user.shown_gid(gid.real),
+            egid: user.shown_gid(gid.effective),
             secure: self.secure,
         }
     }
@@ -101,6 +110,7 @@ impl ExecCredentials {
             && self.creds.gid.effective == self.creds.gid.real;
         // What they gained, if anything, is noticed when they are set.
         task.group.set_dumpable(plain);
+        task.group.user.set(self.creds.user.clone());
         task.set_credentials(self.creds);
     }
 }
@@ -112,7 +122,8 @@ fn transform(
     mut new: Credentials,
     caps: Option<FileCapabilities>,
 ) -> ExecCredentials {
-    const ROOT: u32 = 0;
+    let root = old.root_uid();
+    let is_root = |uid: u32| Some(uid) == root;
     let set_id = new.uid.effective != old.uid.real || new.gid.effective != old.gid.real;
     let mut effective = false;
     new.permitted = Capabilities::empty();
@@ -120,13 +131,13 @@ fn transform(
         new.permitted = (caps.permitted & old.bounding) | (caps.inheritable & old.inheritable);
         effective = caps.effective;
     }
-    let root_by_file = new.uid.effective == ROOT && new.uid.real != ROOT;
+    let root_by_file = is_root(new.uid.effective) && !is_root(new.uid.real);
     let root_counts = !old.securebits.contains(SecureBits::NOROOT);
     if root_counts && !(caps.is_some() && root_by_file) {
-        if new.uid.real == ROOT || new.uid.effective == ROOT {
+        if is_root(new.uid.real) || is_root(new.uid.effective) {
             new.permitted = old.bounding | old.inheritable;
         }
-        effective |= new.uid.effective == ROOT;
+        effective |= is_root(new.uid.effective);
     }
     new.uid.saved = new.uid.effective;
     new.uid.fs = new.uid.effective;
@@ -144,7 +155,7 @@ fn transform(
     new.securebits -= SecureBits::KEEP_CAPS;
     let beyond_ambient = effective || !new.ambient.contains(new.permitted);
     ExecCredentials {
-        secure: set_id || (new.uid.real != ROOT && beyond_ambient),
+        secure: set_id || (!is_root(new.uid.real) && beyond_ambient),
         creds: new,
     }
 }

@@ -350,7 +350,7 @@ fn tell_parent(kernel: &Arc<Kernel>, tree: &Tree, group: &Arc<ThreadGroup>) -> R
         && (action.handler == Handler::Ignore || action.flags.contains(SigactionFlags::NOCLDWAIT));
     let silent = signal == Some(Signal::CHLD) && action.handler == Handler::Ignore;
     if let (Some(signal), Some(zombie), false) = (signal, zombie, silent) {
-        let uid = group.leader().map_or(0, |task| task.creds.get().uid.real);
+        let uid = group.leader().map_or(0, |task| task.uid_seen_by(&parent));
         let (code, status) = zombie.status.to_child();
         let (user, system) = zombie.usage.ticks();
         let pid = group.numbers.seen_from(parent.pid_namespace());

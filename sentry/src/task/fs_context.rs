@@ -30,6 +30,12 @@ impl FsContext {
         })
     }
 
+    /// True unless chroot(2) was called: the root is that of all mounts.
+    pub(super) fn is_at_top(&self) -> bool {
+        let top = self.mounts.get().root().root_location().topmost();
+        self.root.with(|root| root.is_same(&top))
+    }
+
     /// A copy, for a child without `CLONE_FS`.
     #[must_use]
     pub fn fork(&self) -> Arc<Self> {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use super::status::StopEvent;
 use super::{ExitStatus, Limits, Numbers, Pid, Session, Task, Usage, WorstCase};
 use crate::cgroup::Group;
+use crate::namespace::UserNamespace;
 use crate::signal::{GroupSignals, Signal, SignalHandlers};
 use crate::sync::{Level, Mutex, MutexGuard, Slot};
 use crate::time::ProcessTimers;
@@ -40,6 +41,8 @@ pub struct ThreadGroup {
     cgroup: Slot<Option<Arc<Group>>>,
     /// Others of the same user may look into it, prctl(PR_SET_DUMPABLE).
     dumpable: AtomicBool,
+    /// The user name space that its program was executed in: what it knows is of there.
+    pub user: Slot<UserNamespace>,
     ended: AtomicBool,
     /// prctl(PR_SET_THP_DISABLE), kept for who asks.
     no_huge_pages: AtomicBool,
@@ -126,6 +129,7 @@ impl ThreadGroup {
             leader: Slot::new(Level::Leaf, Weak::new()),
             cgroup: Slot::new(Level::Leaf, None),
             dumpable: AtomicBool::new(true),
+            user: Slot::new(Level::Leaf, UserNamespace::default()),
             ended: AtomicBool::new(false),
             no_huge_pages: AtomicBool::new(false),
             barriers: AtomicI32::new(0),
@@ -195,6 +199,7 @@ impl ThreadGroup {
     /// What a child has of its parent.
     pub(crate) fn inherit(&self, parent: &ThreadGroup) {
         self.set_dumpable(parent.is_dumpable());
+        self.user.set(parent.user.get());
         self.set_no_huge_pages(parent.has_no_huge_pages());
         let barriers = parent.barriers.load(Ordering::Relaxed);
         self.barriers.store(barriers, Ordering::Relaxed);

@@ -21,13 +21,8 @@ impl Current {
             return true;
         }
         let (own, theirs) = (self.creds.get(), other.creds.get());
-        if own.has(Capabilities::SYS_PTRACE) {
-            return true;
-        }
-        are_all(theirs.uid, own.uid.real)
-            && are_all(theirs.gid, own.gid.real)
-            && other.group.is_dumpable()
-            && own.permitted.contains(theirs.permitted)
+        let same = are_all(theirs.uid, own.uid.real) && are_all(theirs.gid, own.gid.real);
+        other.lies_open_to(&own, &theirs, same, own.permitted)
     }
 }
 
@@ -40,12 +35,24 @@ impl Task {
             return true;
         }
         let theirs = self.creds.get();
-        if creds.has(Capabilities::SYS_PTRACE) {
-            return true;
-        }
-        are_all(theirs.uid, creds.uid.fs)
-            && are_all(theirs.gid, creds.gid.fs)
-            && self.group.is_dumpable()
-            && creds.effective.contains(theirs.permitted)
+        let same = are_all(theirs.uid, creds.uid.fs) && are_all(theirs.gid, creds.gid.fs);
+        self.lies_open_to(creds, &theirs, same, creds.effective)
+    }
+
+    /// Whether `looker`, who uses `caps`, may look at what acts as `own`; `same` if they
+    /// are the same user and group.
+    fn lies_open_to(
+        &self,
+        looker: &Credentials,
+        own: &Credentials,
+        same: bool,
+        caps: Capabilities,
+    ) -> bool {
+        let program = self.group.user.get();
+        let may = |user| looker.has_in(user, Capabilities::SYS_PTRACE);
+        // A program that was executed elsewhere keeps what it knows from there.
+        (same || may(&own.user))
+            && (self.group.is_dumpable() || may(&program))
+            && ((looker.user == own.user && caps.contains(own.permitted)) || may(&own.user))
     }
 }

@@ -50,11 +50,13 @@ use platform::host::cpu_time::ThreadClock;
 use syscalls::UserAddr;
 use syscalls::abi::sched::CloneFlags;
 
+use crate::cgroup::{CgroupNamespace, Group};
 use crate::fd::FdTable;
 use crate::ipc::IpcNamespace;
 use crate::ipc::sem::UndoList;
 use crate::kernel::{Kernel, UtsNamespace};
 use crate::mm::Mm;
+use crate::namespace::UserNamespace;
 use crate::net::NetNamespace;
 use crate::ptrace::Trace;
 use crate::seccomp::Seccomp;
@@ -153,6 +155,8 @@ pub struct Task {
     pub ipc: Slot<Arc<IpcNamespace>>,
     /// Network, network_namespaces(7). Sockets keep the one that they were made in.
     pub net: Slot<Arc<NetNamespace>>,
+    /// From where on it sees groups, cgroup_namespaces(7).
+    pub cgroups: Slot<Arc<CgroupNamespace>>,
     /// What its end takes back of semaphores, semop(2).
     pub(crate) undo: Slot<Option<Arc<UndoList>>>,
     parker: Arc<Parker>,
@@ -189,6 +193,7 @@ impl Task {
         let uts = new.kernel.uts.clone();
         let ipc = new.kernel.ipc.clone();
         let net = new.kernel.net.clone();
+        let cgroups = new.kernel.cgroups.clone();
         let settings = Settings::new(new.kernel.cpus());
         Arc::new(Task {
             tid: AtomicI32::new(new.numbers.kernel()),
@@ -223,6 +228,7 @@ impl Task {
             uts: Slot::new(Level::Task, uts),
             ipc: Slot::new(Level::Task, ipc),
             net: Slot::new(Level::Task, net),
+            cgroups: Slot::new(Level::Task, cgroups),
             undo: Slot::new(Level::Task, None),
             parker: Arc::default(),
             interrupt: Slot::new(Level::Leaf, None),
@@ -349,24 +355,29 @@ impl Task {
         self.uts.set(parent.uts.get());
         self.ipc.set(parent.ipc.get());
         self.net.set(parent.net.get());
+        self.cgroups.set(parent.cgroups.get());
         *self.settings.lock() = parent.settings().fork();
     }
 
-    /// Name spaces of its own, as clone(2) and unshare(2) ask for; permission was checked.
-    fn take_own_namespaces(&self, flags: CloneFlags) {
+    /// Name spaces of its own, as clone(2) and unshare(2) ask for, that belong to `user`;
+    /// permission was checked. The caller's cgroup is `group`.
+    fn take_own_namespaces(&self, flags: CloneFlags, group: &Arc<Group>, user: &UserNamespace) {
+        if flags.contains(CloneFlags::NEWCGROUP) {
+            self.cgroups.set(CgroupNamespace::new(group, user));
+        }
         if flags.contains(CloneFlags::NEWUTS) {
-            self.uts.set(Arc::new(self.uts.get().fork()));
+            self.uts.set(Arc::new(self.uts.get().fork(user)));
         }
         if flags.contains(CloneFlags::NEWIPC) {
-            self.ipc.set(Arc::default());
+            self.ipc.set(IpcNamespace::new(user));
         }
         if flags.contains(CloneFlags::NEWNET) {
-            self.net.set(NetNamespace::new());
+            self.net.set(NetNamespace::new(user));
         }
         if flags.contains(CloneFlags::NEWNS) {
             let fs = self.fs.get();
             // The context sees the copy from now on.
-            let _ = fs.mounts.get().fork(&fs);
+            let _ = fs.mounts.get().fork(&fs, user);
         }
     }
 
@@ -394,6 +405,13 @@ impl Task {
         self.place.set(None);
     }
 
+    /// The real user id as the process `other` knows it.
+    pub(crate) fn uid_seen_by(&self, other: &ThreadGroup) -> u32 {
+        let uid = self.creds.with(|creds| creds.uid.real);
+        let user = other.leader().map(|task| task.creds.get().user.clone());
+        user.unwrap_or_default().shown_uid(uid)
+    }
+
     /// Replaces the credentials, and with another real user the account.
     pub(crate) fn set_credentials(&self, mut creds: Credentials) {
         let before = self.creds.update(|slot| {
@@ -405,7 +423,7 @@ impl Task {
             || before.gid.effective != creds.gid.effective
             || before.uid.fs != creds.uid.fs
             || before.gid.fs != creds.gid.fs;
-        if changed || !before.permitted.contains(creds.permitted) {
+        if changed || !creds.are_within(&before) {
             self.group.set_dumpable(false);
             self.set_parent_death_signal(None);
         }

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use syscalls::Errno;
 use syscalls::errno::{EEXIST, EINVAL, ENOSPC};
 
-use super::{Pid, Task, ThreadGroup};
-use crate::namespace::{Kind, NamespaceId};
+use super::{Capabilities, Credentials, Pid, Task, ThreadGroup};
+use crate::namespace::{Kind, NamespaceId, UserNamespace};
 use crate::sync::{Level, Mutex};
 use crate::wait::{Ready, WaitQueue};
 
@@ -31,6 +31,8 @@ pub(crate) const INIT: Pid = 1;
 pub struct PidNamespace {
     /// What names it.
     pub id: NamespaceId,
+    /// Whose it is.
+    pub user: UserNamespace,
     parent: Option<Arc<PidNamespace>>,
     /// 0 for the first.
     level: usize,
@@ -56,6 +58,7 @@ impl PidNamespace {
     pub(super) fn first() -> Arc<Self> {
         Arc::new(PidNamespace {
             id: NamespaceId::first(Kind::Pid),
+            user: UserNamespace::default(),
             parent: None,
             level: 0,
             state: Mutex::new(Level::Leaf, State::default()),
@@ -63,13 +66,21 @@ impl PidNamespace {
         })
     }
 
-    /// An empty one in `parent`; `ENOSPC` if that lies too deep.
-    pub(crate) fn new(parent: &Arc<PidNamespace>) -> Result<Arc<Self>, Errno> {
+    /// An empty one in `parent`; `ENOSPC` if that lies too deep, `EINVAL` if its user name
+    /// space would lie outside of the parent's.
+    pub(crate) fn new(
+        parent: &Arc<PidNamespace>,
+        user: &UserNamespace,
+    ) -> Result<Arc<Self>, Errno> {
+        if !user.is_within(&parent.user) {
+            return Err(EINVAL);
+        }
         if parent.level >= MAX_LEVEL {
             return Err(ENOSPC.why("pid name spaces lie too deep"));
         }
         Ok(Arc::new(PidNamespace {
             id: NamespaceId::default(),
+            user: user.clone(),
             parent: Some(parent.clone()),
             level: parent.level + 1,
             state: Mutex::new(Level::Leaf, State::default()),
@@ -104,6 +115,12 @@ impl PidNamespace {
     /// Itself and those that it lies in, inside out.
     pub(super) fn and_above(&self) -> impl Iterator<Item = &PidNamespace> {
         std::iter::successors(Some(self), |at| at.parent.as_deref())
+    }
+
+    /// Whether `creds` may choose numbers of its.
+    pub(crate) fn lets_choose(&self, creds: &Credentials) -> bool {
+        creds.has_in(&self.user, Capabilities::SYS_ADMIN)
+            || creds.has_in(&self.user, Capabilities::CHECKPOINT_RESTORE)
     }
 
     /// Its first process, by the kernel's number; `None` before there is one.

@@ -103,7 +103,8 @@ impl Current {
     fn write_child_info(&self, at: UserPtr<Siginfo>, report: Option<&Report>) -> Result<(), Errno> {
         let info = report.map_or_else(Siginfo::default, |report| {
             let (code, status) = report.child;
-            Siginfo::child(code, report.pid, report.uid, status, 0, 0)
+            let uid = self.creds.get().user.shown_uid(report.uid);
+            Siginfo::child(code, report.pid, uid, status, 0, 0)
         });
         self.mem().write(at, &info)
     }

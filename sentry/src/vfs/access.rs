@@ -27,6 +27,10 @@ pub fn permit(creds: &Credentials, inode: &InodeRef, want: Access) -> Result<(),
         return Ok(());
     }
     let owner = inode.owner()?;
+    let has = |cap| creds.has_over(owner.uid, owner.gid, cap);
+    if directory && has(Capabilities::DAC_OVERRIDE) {
+        return Ok(());
+    }
     if granted(creds, &owner).contains(want) {
         return Ok(());
     }
@@ -35,12 +39,12 @@ pub fn permit(creds: &Credentials, inode: &InodeRef, want: Access) -> Result<(),
     } else {
         want == Access::READ
     };
-    if reads && creds.has(Capabilities::DAC_READ_SEARCH) {
+    if reads && has(Capabilities::DAC_READ_SEARCH) {
         return Ok(());
     }
     // Nobody executes a file that has no execute bit at all.
     let executable = owner.mode.bits() & 0o111 != 0;
-    if creds.has(Capabilities::DAC_OVERRIDE) && (!want.contains(Access::EXEC) || executable) {
+    if has(Capabilities::DAC_OVERRIDE) && (!want.contains(Access::EXEC) || executable) {
         return Ok(());
     }
     Err(EACCES)
@@ -61,7 +65,8 @@ fn granted(creds: &Credentials, owner: &Owner) -> Access {
 /// True if `creds` may act as the owner of a file of `uid`.
 #[must_use]
 pub fn acts_as_owner(creds: &Credentials, uid: u32) -> bool {
-    creds.uid.fs == uid || creds.has(Capabilities::FOWNER)
+    let known = || creds.user.is_first() || creds.user.known_uid(uid).is_some();
+    creds.uid.fs == uid || (creds.has_here(Capabilities::FOWNER) && known())
 }
 
 /// `EPERM` if the sticky bit of `dir` keeps `creds` from removing `child`.
@@ -75,7 +80,11 @@ pub(super) fn check_sticky(
     }
     let dir = dir.owner()?;
     let free = !dir.mode.contains(Mode::STICKY) || dir.uid == creds.uid.fs;
-    if free || child.owner()?.uid == creds.uid.fs {
+    let child = child.owner()?;
+    if free
+        || child.uid == creds.uid.fs
+        || creds.has_over(child.uid, child.gid, Capabilities::FOWNER)
+    {
         Ok(())
     } else {
         Err(EPERM)

@@ -36,7 +36,7 @@ pub(super) fn change_mode(creds: &Credentials, at: &Location, mode: Mode) -> Res
     }
     seals::check_mode(at.inode(), owner.mode, mode)?;
     let mut mode = mode;
-    if !creds.in_group(owner.gid) && !creds.has(Capabilities::FSETID) {
+    if !creds.in_group(owner.gid) && !creds.has_over(owner.uid, owner.gid, Capabilities::FSETID) {
         mode -= Mode::SETGID;
     }
     let change = SetAttr {
@@ -56,7 +56,7 @@ pub(super) fn change_owner(
     writable(at)?;
     let owner = at.inode().owner()?;
     let owns = creds.uid.fs == owner.uid;
-    let privileged = creds.has(Capabilities::CHOWN);
+    let privileged = creds.has_over(owner.uid, owner.gid, Capabilities::CHOWN);
     let uid_allowed = uid.is_none_or(|uid| privileged || (owns && uid == owner.uid));
     let gid_allowed =
         gid.is_none_or(|gid| privileged || (owns && (gid == owner.gid || creds.in_group(gid))));
@@ -65,7 +65,7 @@ pub(super) fn change_owner(
     }
     let mode = match at.inode().kind() {
         FileKind::Directory | FileKind::Symlink => None,
-        _ => set_id::stripped(creds, owner.mode, owner.gid),
+        _ => set_id::stripped(creds, &owner),
     };
     if mode.is_some() && !acts_as_owner(creds, owner.uid) {
         return Err(EPERM);

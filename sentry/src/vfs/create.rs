@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use syscalls::errno::{EMLINK, ENOENT, EPERM, EROFS, EXDEV};
+use syscalls::errno::{EMLINK, ENOENT, EOVERFLOW, EPERM, EROFS, EXDEV};
 use syscalls::{Errno, Fd};
 
 use super::access::{Access, acts_as_owner, permit};
@@ -159,6 +159,9 @@ pub(super) fn owner_of_new(
     mode: Mode,
 ) -> Result<Owner, Errno> {
     let above = dir.owner()?;
+    if !dir.super_block().user().knows(creds.uid.fs, creds.gid.fs) {
+        return Err(EOVERFLOW);
+    }
     let mut owner = Owner {
         uid: creds.uid.fs,
         gid: creds.gid.fs,
@@ -170,7 +173,7 @@ pub(super) fn owner_of_new(
             owner.mode |= Mode::SETGID;
         } else if mode.contains(Mode::SETGID | Mode::GROUP_EXEC)
             && !creds.in_group(above.gid)
-            && !creds.has(Capabilities::FSETID)
+            && !creds.has_over(above.uid, above.gid, Capabilities::FSETID)
         {
             owner.mode -= Mode::SETGID;
         }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use syscalls::Errno;
-use syscalls::errno::{EINVAL, ENODEV};
+use syscalls::errno::{EINVAL, ENODEV, EPERM};
 
 use super::InodeRef;
-use crate::cgroup::Group;
+use crate::cgroup::CgroupNamespace;
 use crate::ipc::IpcNamespace;
 use crate::kernel::Kernel;
-use crate::task::PidNamespace;
+use crate::namespace::UserNamespace;
+use crate::net::NetNamespace;
+use crate::task::{Capabilities, Credentials, PidNamespace};
 
 /// What to mount.
 pub struct MountRequest<'a> {
@@ -19,8 +21,10 @@ pub struct MountRequest<'a> {
     pub ipc: &'a Arc<IpcNamespace>,
     /// Whose processes proc shows.
     pub pids: &'a Arc<PidNamespace>,
-    /// Which groups cgroup2 shows: a container's own, and those in it.
-    pub cgroup: &'a Arc<Group>,
+    /// Which groups cgroup2 shows: from its root on.
+    pub cgroups: &'a Arc<CgroupNamespace>,
+    /// Who mounts.
+    pub creds: &'a Credentials,
     /// mount(2)'s source, what /proc/mounts shows.
     pub source: &'a str,
     /// mount(2)'s data: options separated by commas.
@@ -87,7 +91,7 @@ pub const FS_TYPES: &[FsType] = &[
 ];
 
 fn cgroup(request: &MountRequest<'_>) -> InodeRef {
-    crate::fs::cgroup::new(request.kernel, request.cgroup, request.source)
+    crate::fs::cgroup::new(request.kernel, &request.cgroups.root, request.source)
 }
 
 /// A tmpfs with a container's device nodes in it.
@@ -99,14 +103,14 @@ fn devtmpfs(request: &MountRequest<'_>) -> Result<InodeRef, Errno> {
 
 fn devpts(request: &MountRequest<'_>) -> Result<InodeRef, Errno> {
     use crate::fs::devpts;
-    let options = devpts::Options::parse(request.options())?;
+    let options = devpts::Options::parse(request.options(), &request.creds.user)?;
     Ok(devpts::new(request.kernel, options, request.source))
 }
 
 fn tmpfs(request: &MountRequest<'_>) -> Result<InodeRef, Errno> {
     use crate::fs::tmpfs;
     let memory = &request.kernel.memory;
-    let options = tmpfs::Options::parse(request.options(), memory.limit())?;
+    let options = tmpfs::Options::parse(request.options(), memory.limit(), request.creds)?;
     Ok(tmpfs::new(memory, options, request.source))
 }
 
@@ -117,4 +121,28 @@ pub fn instantiate(name: &str, request: &MountRequest<'_>) -> Result<InodeRef, E
     }
     let found = FS_TYPES.iter().find(|fs_type| fs_type.name == name);
     (found.ok_or(ENODEV)?.mount)(request)
+}
+
+/// The same for a program, whose privileges may end in a user name space: `EPERM` where
+/// what is shown belongs to others.
+pub(super) fn instantiate_as(
+    creds: &Credentials,
+    network: &NetNamespace,
+    name: &str,
+    request: &MountRequest<'_>,
+) -> Result<InodeRef, Errno> {
+    let owner = match name {
+        "tmpfs" | "devpts" => creds.user.clone(),
+        "cgroup" | "cgroup2" => request.cgroups.user.clone(),
+        "mqueue" => request.ipc.user.clone(),
+        "sysfs" => network.user.clone(),
+        "proc" => request.pids.user.clone(),
+        _ => UserNamespace::default(),
+    };
+    if !creds.has_in(&owner, Capabilities::SYS_ADMIN) {
+        return Err(EPERM);
+    }
+    let root = instantiate(name, request)?;
+    root.super_block().set_user(&owner);
+    Ok(root)
 }

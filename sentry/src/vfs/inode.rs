@@ -1,8 +1,8 @@
 //! What a file system implements.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use syscalls::Errno;
 use syscalls::errno::{EINVAL, ENODATA, ENOTDIR, EOPNOTSUPP, EPERM, EXDEV};
@@ -11,6 +11,7 @@ use super::{
     Attr, DeviceNumber, FileKind, FileName, FileOps, Listing, Location, Mode, OpenMode, SetAttr,
 };
 use crate::mm::Mappable;
+use crate::namespace::UserNamespace;
 use crate::sync::{Level, Mutex};
 use crate::task::Current;
 
@@ -336,6 +337,8 @@ pub struct SuperBlock {
     pub fs: Box<dyn FileSystem>,
     /// What /proc/mounts shows as the source.
     pub source: String,
+    /// See [`Self::user`].
+    user: OnceLock<UserNamespace>,
     /// Held over renames from one directory to another: who lies above whom stays.
     pub(crate) renames: Mutex<()>,
     /// Mounts of it, hanging or not.
@@ -354,8 +357,27 @@ impl SuperBlock {
             dev,
             fs,
             source: source.into(),
+            user: OnceLock::new(),
             renames: Mutex::new(Level::Rename, ()),
             mounts: AtomicU32::new(0),
         })
+    }
+
+    /// Whose it is: in which user name space it was mounted. Ids that are not known there
+    /// own nothing in it.
+    #[must_use]
+    pub fn user(&self) -> UserNamespace {
+        self.user.get().cloned().unwrap_or_default()
+    }
+
+    /// Whether device nodes in it are devices: those that just anybody made are not, but
+    /// for terminals.
+    pub(super) fn has_devices(&self) -> bool {
+        self.user().is_first() || self.fs.name() == crate::fs::devpts::DEVPTS
+    }
+
+    /// Says so, before it is mounted for the first time.
+    pub(crate) fn set_user(&self, user: &UserNamespace) {
+        let _ = self.user.set(user.clone());
     }
 }

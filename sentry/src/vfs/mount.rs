@@ -35,6 +35,37 @@ bitflags! {
     }
 }
 
+/// The flags that can be locked.
+const LOCKABLE: MountFlags = MountFlags::READ_ONLY
+    .union(MountFlags::NOSUID)
+    .union(MountFlags::NODEV)
+    .union(MountFlags::NOEXEC);
+/// Which times of access are kept; locked as one.
+const TIMES: MountFlags = MountFlags::NOATIME
+    .union(MountFlags::NODIRATIME)
+    .union(MountFlags::RELATIME);
+
+/// What is locked of a mount, mount_namespaces(7), "Restrictions on mount namespaces".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Locked {
+    /// These flags stay set.
+    pub(super) set: MountFlags,
+    /// Those about times of access stay as they are.
+    pub(super) times: bool,
+    /// Whether it stays where it is.
+    pub(super) hangs: Hangs,
+}
+
+/// How a mount hangs on what it covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Hangs {
+    /// It may be taken off.
+    #[default]
+    Free,
+    /// Only with what it hangs on.
+    Fast,
+}
+
 /// A file system's tree at a place.
 pub struct Mount {
     /// Number in /proc/PID/mountinfo.
@@ -48,6 +79,8 @@ pub struct Mount {
     /// What hangs on it, by mount point. Changed under the name space's lock alone.
     children: Slot<Vec<(Arc<Dentry>, Arc<Mount>)>>,
     flags: AtomicU32,
+    /// What whoever may mount here may not undo.
+    locked: Slot<Locked>,
 }
 
 impl Mount {
@@ -64,7 +97,54 @@ impl Mount {
             at: Slot::new(Level::Leaf, None),
             children: Slot::new(Level::Leaf, Vec::new()),
             flags: AtomicU32::new(flags.bits()),
+            locked: Slot::new(Level::Leaf, Locked::default()),
         })
+    }
+
+    /// The same once more, from `root` on, with what is locked.
+    pub(super) fn copy(of: &Mount, root: Arc<Dentry>) -> Arc<Self> {
+        let copy = Mount::new(root, of.flags());
+        copy.locked.set(of.locked.get());
+        copy
+    }
+
+    /// Locks it as it is: for users who do not own the name space that it comes from.
+    pub(super) fn lock(&self, hangs: Hangs) {
+        let flags = self.flags();
+        self.locked.update(|locked| {
+            locked.set |= flags & LOCKABLE;
+            locked.times = true;
+            if hangs == Hangs::Fast {
+                locked.hangs = Hangs::Fast;
+            }
+        });
+    }
+
+    /// True if it may not be taken off by itself.
+    pub(super) fn is_fast(&self) -> bool {
+        self.locked.with(|locked| locked.hangs == Hangs::Fast)
+    }
+
+    /// It may be taken off.
+    pub(super) fn set_free(&self) {
+        self.locked.update(|locked| locked.hangs = Hangs::Free);
+    }
+
+    /// True if it could be mounted with `flags`, whatever is locked.
+    pub(super) fn allows(&self, flags: MountFlags) -> bool {
+        let locked = self.locked.get();
+        let same_times = (flags ^ self.flags()) & TIMES == MountFlags::empty();
+        flags.contains(locked.set) && (same_times || !locked.times)
+    }
+
+    /// What one who mounts the same file system anew has to keep to.
+    pub(super) fn locks(&self) -> Locked {
+        self.locked.get()
+    }
+
+    /// Keeps to what is locked elsewhere.
+    pub(super) fn set_locks(&self, locked: Locked) {
+        self.locked.set(locked);
     }
 
     /// Flags now.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use syscalls::Errno;
-use syscalls::errno::{EBUSY, EINVAL, ELOOP, ENOENT, ENOTDIR};
+use syscalls::errno::{EBUSY, EINVAL, ELOOP, ENOENT, ENOTDIR, EPERM};
 
+use super::mount::{Hangs, Locked};
 use super::{Dentry, Location, Mount, MountFlags, MountNamespace};
-use crate::namespace::{Namespace, nsfs};
+use crate::namespace::{Namespace, UserNamespace, nsfs};
 use crate::task::FsContext;
 
 /// Whether mounts below count.
@@ -60,6 +61,50 @@ impl MountNamespace {
         Ok(mount)
     }
 
+    /// The same for a file system that a program has just made an instance of. Where the
+    /// name space is not the first users', proc and sysfs show no more than what is
+    /// mounted of them already: `EPERM`.
+    pub(super) fn mount_new(
+        &self,
+        root: Arc<Dentry>,
+        flags: MountFlags,
+        at: &Location,
+    ) -> Result<(), Errno> {
+        let name = root.inode().super_block().fs.name();
+        let revealing = !self.user.is_first() && matches!(name, "proc" | "sysfs");
+        let locks = if revealing {
+            Some(self.shown_already(name, flags).ok_or(EPERM)?)
+        } else {
+            None
+        };
+        let mount = self.mount(root, flags, at)?;
+        if let Some(locks) = locks {
+            mount.set_locks(locks);
+        }
+        Ok(())
+    }
+
+    /// What is locked of a mount of that type that hides nothing, if there is one that
+    /// could be mounted with `flags`.
+    fn shown_already(&self, name: &str, flags: MountFlags) -> Option<Locked> {
+        let mounts = self.mounts.lock();
+        let hides = |mount: &Arc<Mount>| {
+            let covered = |child: &Arc<Mount>| {
+                let at = child.mountpoint();
+                child.is_fast() && at.is_some_and(|at| !is_place_for_mounts(name, &at))
+            };
+            mount.children().iter().any(covered)
+        };
+        let mut found = mounts.iter().filter(|mount| {
+            let whole = mount.root.parent().is_none();
+            whole && mount.super_block.fs.name() == name && mount.allows(flags) && !hides(mount)
+        });
+        found.next().map(|mount| Locked {
+            hangs: Hangs::Free,
+            ..mount.locks()
+        })
+    }
+
     /// MS_BIND: shows what is at `from` at `at` too.
     pub fn bind(&self, from: &Location, at: &Location, depth: Depth) -> Result<(), Errno> {
         check_place(&from.dentry, at)?;
@@ -74,8 +119,17 @@ impl MountNamespace {
         if !source || !holds(&at.mount) {
             return Err(EINVAL);
         }
+        // A part of what was mounted fast would show what is below.
+        let hides = |child: &Arc<Mount>| {
+            let at = child.mountpoint();
+            child.is_fast() && at.is_some_and(|at| from.dentry.is_ancestor_of(&at.dentry))
+        };
+        if depth == Depth::One && from.mount.children().iter().any(hides) {
+            return Err(EINVAL);
+        }
         let copies = copy_tree(from, depth);
         if let Some(top) = copies.first() {
+            top.set_free();
             top.hang(&at.clone().topmost());
         }
         mounts.extend(copies);
@@ -91,7 +145,7 @@ impl MountNamespace {
         if !from.is_mount_root() || !holds(mount) || !holds(&at.mount) {
             return Err(EINVAL);
         }
-        if mount.mountpoint().is_none() {
+        if mount.mountpoint().is_none() || mount.is_fast() {
             return Err(EINVAL);
         }
         if mount.root_location().is_above(at) {
@@ -110,7 +164,8 @@ impl MountNamespace {
         let gone = {
             let mut mounts = self.mounts.lock();
             let known = mounts.iter().any(|m| Arc::ptr_eq(m, mount));
-            if !at.is_mount_root() || !known || mount.mountpoint().is_none() {
+            let fast = mount.is_fast() || mount.mountpoint().is_none();
+            if !at.is_mount_root() || !known || fast {
                 return Err(EINVAL);
             }
             // The list and the mount below hold one each.
@@ -143,11 +198,15 @@ impl MountNamespace {
         }
         let below = root.mount.mountpoint();
         let whole = root.is_mount_root() && new.is_mount_root();
-        if !whole || new.mount.mountpoint().is_none() {
+        if !whole || new.mount.mountpoint().is_none() || new.mount.is_fast() {
             return Err(EINVAL);
         }
         if !new.is_above(old_at) || !root.is_above(new) {
             return Err(EINVAL);
+        }
+        if root.mount.is_fast() {
+            root.mount.set_free();
+            new.mount.lock(Hangs::Fast);
         }
         new.mount.take_off();
         root.mount.take_off();
@@ -159,9 +218,10 @@ impl MountNamespace {
         Ok(())
     }
 
-    /// CLONE_NEWNS: a copy of all mounts; `fs`, which the caller alone uses, moves there.
+    /// CLONE_NEWNS: a copy of all mounts, of `user`; `fs`, which the caller alone uses,
+    /// moves there. Other users than before may not undo what was mounted for them.
     #[must_use]
-    pub fn fork(&self, fs: &FsContext) -> Arc<Self> {
+    pub fn fork(&self, fs: &FsContext, user: &UserNamespace) -> Arc<Self> {
         let old = subtree(&self.root());
         let new = copy_tree(&self.root().root_location(), Depth::All);
         let copy = |at: Location| {
@@ -175,7 +235,12 @@ impl MountNamespace {
             }
         };
         let root = new.first().cloned().unwrap_or_else(|| self.root());
-        let namespace = MountNamespace::new(root);
+        let namespace = MountNamespace::owned(root, user.clone());
+        if *user != self.user {
+            for (index, mount) in new.iter().enumerate() {
+                mount.lock(if index == 0 { Hangs::Free } else { Hangs::Fast });
+            }
+        }
         *namespace.mounts.lock() = new.clone();
         fs.root.set(copy(fs.root.get()));
         fs.cwd.set(copy(fs.cwd.get()));
@@ -184,9 +249,21 @@ impl MountNamespace {
     }
 }
 
+/// True for directories that are there to be mounted on: nothing is hidden there.
+fn is_place_for_mounts(fs: &str, at: &Location) -> bool {
+    let name = |dentry: &Dentry| dentry.place.get().name;
+    let parent = at.dentry.parent();
+    match fs {
+        "sysfs" => {
+            &*name(&at.dentry) == b"cgroup" && parent.is_some_and(|parent| &*name(&parent) == b"fs")
+        }
+        _ => false,
+    }
+}
+
 /// Copies of the mount at `from`, rooted there, and of what hangs below that place.
 fn copy_tree(from: &Location, depth: Depth) -> Vec<Arc<Mount>> {
-    let top = Mount::new(from.dentry.clone(), from.mount.flags());
+    let top = Mount::copy(&from.mount, from.dentry.clone());
     let mut copies = vec![(from.mount.clone(), top)];
     let mut next = 0;
     while depth == Depth::All
@@ -199,7 +276,7 @@ fn copy_tree(from: &Location, depth: Depth) -> Vec<Arc<Mount>> {
             if !copy.root.is_ancestor_of(&at.dentry) {
                 continue;
             }
-            let child_copy = Mount::new(child.root.clone(), child.flags());
+            let child_copy = Mount::copy(&child, child.root.clone());
             child_copy.hang(&Location {
                 mount: copy.clone(),
                 dentry: at.dentry,

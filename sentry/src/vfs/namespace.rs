@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::{Location, Mount};
-use crate::namespace::{Kind, NamespaceId};
+use crate::namespace::{Kind, NamespaceId, UserNamespace};
 use crate::sync::{Level, Mutex, Slot};
 
 /// The mounts that a group of processes sees.
 pub struct MountNamespace {
     /// What names it.
     pub id: NamespaceId,
+    /// Whose it is.
+    pub user: UserNamespace,
     /// The mount whose root is "/".
     root: Slot<Arc<Mount>>,
     /// All of them, in the order of mounting; held over every change of the tree.
@@ -20,19 +22,27 @@ impl MountNamespace {
     /// A name space with a root.
     #[must_use]
     pub fn new(root: Arc<Mount>) -> Arc<Self> {
-        Self::with_id(root, NamespaceId::default())
+        Self::owned(root, UserNamespace::default())
+    }
+
+    /// The same, of other users.
+    #[must_use]
+    pub(super) fn owned(root: Arc<Mount>, user: UserNamespace) -> Arc<Self> {
+        Self::with_id(root, NamespaceId::default(), user)
     }
 
     /// That of the first process.
     #[must_use]
     pub fn first(root: Arc<Mount>) -> Arc<Self> {
-        Self::with_id(root, NamespaceId::first(Kind::Mount))
+        let id = NamespaceId::first(Kind::Mount);
+        Self::with_id(root, id, UserNamespace::default())
     }
 
-    fn with_id(root: Arc<Mount>, id: NamespaceId) -> Arc<Self> {
+    fn with_id(root: Arc<Mount>, id: NamespaceId, user: UserNamespace) -> Arc<Self> {
         let mounts = Mutex::new(Level::Mounts, vec![root.clone()]);
         Arc::new(MountNamespace {
             id,
+            user,
             root: Slot::new(Level::Leaf, root),
             mounts,
         })

@@ -462,7 +462,8 @@ fn may_open(
         FileKind::Symlink => return Err(ELOOP),
         FileKind::Directory if access.contains(Access::WRITE) => return Err(EISDIR),
         FileKind::CharDevice | FileKind::BlockDevice
-            if location.mount.flags().contains(MountFlags::NODEV) =>
+            if location.mount.flags().contains(MountFlags::NODEV)
+                || !inode.super_block().has_devices() =>
         {
             return Err(EACCES);
         }

@@ -2,7 +2,7 @@
 
 use syscalls::Errno;
 
-use super::{FileKind, InodeRef, Mode, SetAttr};
+use super::{FileKind, InodeRef, Mode, Owner, SetAttr};
 use crate::task::{Capabilities, Credentials};
 
 /// The mode that a write by `creds` leaves; `None` if it does not change.
@@ -11,15 +11,20 @@ pub(super) fn without(creds: &Credentials, inode: &InodeRef) -> Result<Option<Mo
         return Ok(None);
     }
     let owner = inode.owner()?;
-    Ok(stripped(creds, owner.mode, owner.gid))
+    if creds.has_over(owner.uid, owner.gid, Capabilities::FSETID) {
+        return Ok(None);
+    }
+    Ok(stripped(creds, &owner))
 }
 
-/// `mode` without the bits that privileges come from; `None` if it has none.
-pub(super) fn stripped(creds: &Credentials, mode: Mode, gid: u32) -> Option<Mode> {
+/// The mode without the bits that privileges come from; `None` if it has none.
+pub(super) fn stripped(creds: &Credentials, owner: &Owner) -> Option<Mode> {
+    let (mode, gid) = (owner.mode, owner.gid);
     let mut gone = mode & Mode::SETUID;
     if mode.contains(Mode::SETGID) {
         // Without group execution the bit once meant mandatory locking.
-        let outsider = !creds.in_group(gid) && !creds.has(Capabilities::FSETID);
+        let outsider =
+            !creds.in_group(gid) && !creds.has_over(owner.uid, gid, Capabilities::FSETID);
         if mode.contains(Mode::GROUP_EXEC) || outsider {
             gone |= Mode::SETGID;
         }

@@ -38,7 +38,7 @@ pub(super) fn check(
     if let Some(rest) = name.strip_prefix(b"security.") {
         return match what {
             Use::Read => Ok(()),
-            Use::Change => check_security(creds, rest),
+            Use::Change => check_security(creds, inode, rest),
         };
     }
     if name.starts_with(b"system.") {
@@ -74,17 +74,14 @@ pub(super) fn check(
     permit(creds, inode, access)
 }
 
-fn check_security(creds: &Credentials, name: &[u8]) -> Result<(), Errno> {
-    let needed = if name == b"capability" {
-        Capabilities::SETFCAP
+fn check_security(creds: &Credentials, inode: &InodeRef, name: &[u8]) -> Result<(), Errno> {
+    let allowed = if name == b"capability" {
+        let owner = inode.owner()?;
+        creds.has_over(owner.uid, owner.gid, Capabilities::SETFCAP)
     } else {
-        Capabilities::SYS_ADMIN
+        creds.has_in(&inode.super_block().user(), Capabilities::SYS_ADMIN)
     };
-    if creds.has(needed) {
-        Ok(())
-    } else {
-        Err(EPERM)
-    }
+    if allowed { Ok(()) } else { Err(EPERM) }
 }
 
 /// Whether listxattr(2) shows a name.

@@ -135,6 +135,18 @@ pub(super) const ROWS: &[Case] = &[
         findmnt -n -o TARGET,FSTYPE /tmp; whereis -b bash; rev <<<abc; column -t <<<'a b'; hexdump -C <<<x | head -1
         setsid -w sh -c 'exit 4'; echo $?; getent group root; printenv HOME; look roo /etc/passwd | head -1; isosize /etc/passwd; echo $?
     "#).ignore_stderr().normalise(&[Normalise::Blanks]),
+    Case::bash("system/user-namespaces", r#"
+        useradd -m u; cd /home/u; asu() { setpriv --reuid u --regid u --init-groups "$@"; }; touch root; chown u: /home/u
+        asu unshare -U id; asu unshare -Ur id; asu unshare -Ur sh -c 'cat /proc/self/uid_map /proc/self/setgroups; stat -c %U . root /etc/passwd'
+        asu unshare -Ur sh -c 'touch mine; chown 1 mine; echo $?; chown 0:0 root; echo $?; stat -c %u:%g mine'; stat -c %U mine
+        asu unshare -Urmpf --propagation unchanged sh -c 'echo $$; mount -t tmpfs t /mnt && touch /mnt/a && ls /mnt; findmnt -no FSTYPE /mnt; umount /mnt; echo $?; mount --bind /etc /mnt; ls /mnt/passwd'; ls /mnt
+        asu unshare -Urun sh -c 'hostname inner; hostname; ip -br link 2>/dev/null; cat /proc/net/dev | wc -l; setpriv --dump | grep -c chown'; hostname | wc -l
+        asu unshare --map-user=5 --map-group=6 -U id; echo u:100000:1000 >/etc/subuid; echo u:100000:1000 >/etc/subgid
+        unshare -U --map-users=0,0,10 --map-groups=0,0,10 sh -c 'id -u; chown 9:9 mine; stat -c %u:%g mine; chown 10 mine; echo $?'; stat -c %u mine
+        asu unshare -Ur sleep 5 & sleep 0.5; nsenter -U -t $(pgrep -x sleep) cat /proc/self/uid_map | tr -s ' '; lsns -t user -n -o NPROCS | wc -l; kill %1; wait
+        asu unshare -Ur unshare -U --map-user=7 cat /proc/self/uid_map; asu unshare -Ur chroot / id -u; asu unshare -Ur mknod x c 1 3; echo $?
+        asu unshare -C cat /proc/self/cgroup; echo $?; asu unshare -UrC grep -c ^0::/$ /proc/self/cgroup
+    "#).ignore_stderr(),
     Case::bash("system/sysv-ipc", r#"
         ipcmk -S 2 | cut -d: -f1; ipcmk -Q | cut -d: -f1; ipcmk -M 4096 | cut -d: -f1; ipcs -q | wc -l; ipcs -m | wc -l; ipcs -s | wc -l
         ipcrm -a; ipcs | wc -l

@@ -133,11 +133,11 @@ impl Dir {
         super_block: Arc<SuperBlock>,
         kernel: Weak<Kernel>,
         new_nodes: NewNodes,
-        ptmx_mode: Mode,
+        (root, ptmx_mode): ((u32, u32), Mode),
     ) -> InodeRef {
         let owner = |mode| NodeOwner {
-            uid: 0,
-            gid: 0,
+            uid: root.0,
+            gid: root.1,
             mode,
         };
         let ptmx = Arc::new(Node {

@@ -5,9 +5,11 @@ mod inode;
 use std::sync::{Arc, Weak};
 
 use syscalls::Errno;
+use syscalls::errno::EINVAL;
 
 use self::inode::{Dir, NewNodes};
 use crate::kernel::Kernel;
+use crate::namespace::{OVERFLOW, UserNamespace};
 use crate::vfs::{FileSystem, FsInfo, InodeRef, Mode, SuperBlock};
 
 /// `f_type` of statfs(2).
@@ -23,6 +25,8 @@ struct DevPts {
 /// Mount options.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
+    /// Whom the directory and ptmx belong to.
+    root: (u32, u32),
     /// Of new slaves; `None`: the opener's of ptmx.
     pub uid: Option<u32>,
     /// Of new slaves; `None`: the opener's.
@@ -34,20 +38,33 @@ pub struct Options {
 }
 
 impl Options {
-    /// From mount(2)'s data; unknown ones are accepted.
-    pub fn parse<'a>(data: impl Iterator<Item = &'a str>) -> Result<Self, Errno> {
+    /// From mount(2)'s data, with ids as `user` has them; unknown ones are accepted.
+    pub fn parse<'a>(
+        data: impl Iterator<Item = &'a str>,
+        user: &UserNamespace,
+    ) -> Result<Self, Errno> {
         let mut options = Options {
+            root: (
+                user.kernel_uid(0).unwrap_or(OVERFLOW),
+                user.kernel_gid(0).unwrap_or(OVERFLOW),
+            ),
             uid: None,
             gid: None,
             mode: Mode::from_raw(0o600),
             ptmx_mode: Mode::from_raw(0o666),
         };
-        let bad = |_| syscalls::errno::EINVAL;
+        let bad = |_| EINVAL;
         for option in data {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
             match name {
-                "uid" => options.uid = Some(value.parse().map_err(bad)?),
-                "gid" => options.gid = Some(value.parse().map_err(bad)?),
+                "uid" => {
+                    let uid = user.kernel_uid(value.parse().map_err(bad)?);
+                    options.uid = Some(uid.ok_or(EINVAL)?);
+                }
+                "gid" => {
+                    let gid = user.kernel_gid(value.parse().map_err(bad)?);
+                    options.gid = Some(gid.ok_or(EINVAL)?);
+                }
                 "mode" => {
                     options.mode = Mode::from_raw(u32::from_str_radix(value, 8).map_err(bad)?)
                 }
@@ -70,7 +87,12 @@ pub fn new(kernel: &Arc<Kernel>, options: Options, source: &str) -> InodeRef {
         gid: options.gid,
         mode: options.mode,
     };
-    Dir::make(super_block, kernel, owner, options.ptmx_mode)
+    Dir::make(
+        super_block,
+        kernel,
+        owner,
+        (options.root, options.ptmx_mode),
+    )
 }
 
 impl FileSystem for DevPts {
@@ -93,6 +115,7 @@ impl FileSystem for DevPts {
 
     fn options(&self) -> String {
         let Options {
+            root: _,
             uid,
             gid,
             mode,

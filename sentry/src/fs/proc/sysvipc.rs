@@ -9,6 +9,7 @@ use super::system::System;
 use crate::fs::synth::{Entry, Opener};
 use crate::ipc::IpcNamespace;
 use crate::ipc::msg::Queue;
+use crate::ipc::perm::shown_to;
 use crate::ipc::sem::SemSet;
 use crate::ipc::shm::Segment;
 use crate::task::Pid;
@@ -26,7 +27,7 @@ fn queues(system: &System, opener: &Opener) -> Result<Vec<u8>, Errno> {
     );
     for named in seen(system, opener)?.msg.list() {
         let (id, ds) = (named.id, Queue::stat(&named));
-        let perm = ds.perm;
+        let perm = shown_to(&opener.creds.user, ds.perm);
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
@@ -55,7 +56,7 @@ fn semaphores(system: &System, opener: &Opener) -> Result<Vec<u8>, Errno> {
     );
     for named in seen(system, opener)?.sem.list() {
         let (id, ds) = (named.id, SemSet::stat(&named));
-        let perm = ds.perm;
+        let perm = shown_to(&opener.creds.user, ds.perm);
         let _ = writeln!(
             text,
             "{:10} {id:10}  {:4o} {:10} {:5} {:5} {:5} {:5} {:10} {:10}",
@@ -80,7 +81,7 @@ fn segments(system: &System, opener: &Opener) -> Result<Vec<u8>, Errno> {
     );
     for named in seen(system, opener)?.shm.list() {
         let (id, ds) = (named.id, Segment::stat(&named));
-        let perm = ds.perm;
+        let perm = shown_to(&opener.creds.user, ds.perm);
         let _ = writeln!(
             text,
             "{:10} {id:10}  {:4o} {:21} {:5} {:5}  {:5} {:5} {:5} {:5} {:5} {:10} {:10} {:10} {:21} {:21}",

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use syscalls::Errno;
 use syscalls::errno::EINVAL;
 
+use crate::task::Credentials;
 use crate::vfs::Mode;
 
 /// See tmpfs(5).
@@ -46,10 +47,19 @@ fn size(text: &str) -> Option<u64> {
 }
 
 impl Options {
-    /// From mount(2)'s data; `total` is the sandbox's memory for sizes in percent.
+    /// From mount(2)'s data, for `creds`; `total` is the sandbox's memory for sizes in
+    /// percent.
     /// Options that do not matter here (nr_inodes, huge, mpol, inode64 …) are accepted.
-    pub fn parse<'a>(data: impl Iterator<Item = &'a str>, total: u64) -> Result<Self, Errno> {
-        let mut options = Options::default();
+    pub fn parse<'a>(
+        data: impl Iterator<Item = &'a str>,
+        total: u64,
+        creds: &Credentials,
+    ) -> Result<Self, Errno> {
+        let mut options = Options {
+            uid: creds.uid.fs,
+            gid: creds.gid.fs,
+            ..Options::default()
+        };
         for option in data.filter(|o| !o.is_empty()) {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
             match name {
@@ -66,8 +76,14 @@ impl Options {
                     options.mode =
                         Mode::from_raw(u32::from_str_radix(value, 8).map_err(|_| EINVAL)?)
                 }
-                "uid" => options.uid = value.parse().map_err(|_| EINVAL)?,
-                "gid" => options.gid = value.parse().map_err(|_| EINVAL)?,
+                "uid" => {
+                    let uid = value.parse().map_err(|_| EINVAL)?;
+                    options.uid = creds.user.kernel_uid(uid).ok_or(EINVAL)?;
+                }
+                "gid" => {
+                    let gid = value.parse().map_err(|_| EINVAL)?;
+                    options.gid = creds.user.kernel_gid(gid).ok_or(EINVAL)?;
+                }
                 _ => log::debug!("tmpfs: option {option} has no effect"),
             }
         }
@@ -98,11 +114,11 @@ impl Options {
 
 #[cfg(test)]
 mod tests {
-    use super::Options;
+    use super::{Credentials, Options};
 
     #[test]
     fn options_parse_and_show() {
-        let parse = |text: &str| Options::parse(text.split(','), 1 << 30);
+        let parse = |text: &str| Options::parse(text.split(','), 1 << 30, &Credentials::default());
         let options = parse("size=65536k,mode=755,uid=5,nr_inodes=4k").expect("valid");
         assert_eq!(options.size, Some(64 << 20));
         assert_eq!(options.shown(), ",size=65536k,mode=755,uid=5");

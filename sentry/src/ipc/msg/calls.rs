@@ -9,7 +9,7 @@ use syscalls::{Run, SysResult, UserAddr, call};
 
 use super::queue::Wish;
 use super::{MSGMAX, MSGMNB, MSGMNI, Message, Queue, Selection};
-use crate::ipc::perm::Perm;
+use crate::ipc::perm::{Perm, shown_to};
 use crate::ipc::table::Found;
 use crate::task::Current;
 
@@ -25,7 +25,12 @@ impl Run<Current> for call::Msgget {
     fn run(self, task: &mut Current) -> SysResult {
         let creds = task.creds.get();
         let most_bytes = limit(task, "kernel.msgmnb", MSGMNB);
-        let make = || Ok(Queue::new(Perm::new(&creds, self.msgflg), most_bytes));
+        let make = || {
+            Ok(Queue::new(
+                Perm::new(&task.ipc.get(), &creds, self.msgflg),
+                most_bytes,
+            ))
+        };
         let most = usize::try_from(limit(task, "kernel.msgmni", MSGMNI)).unwrap_or(0);
         let id = match task.ipc.get().msg.get(self.key, self.msgflg, most, make)? {
             Found::New(id) => id,
@@ -104,6 +109,7 @@ impl Run<Current> for call::Msgctl {
                     named.object.perm().permit(&creds, 0o444)?;
                 }
                 let mut stat = Queue::stat(&named);
+                stat.perm = shown_to(&creds.user, stat.perm);
                 stat.lspid = task.number_of(stat.lspid);
                 stat.lrpid = task.number_of(stat.lrpid);
                 task.mem().write(self.buf, &stat)?;

@@ -17,7 +17,7 @@ impl Queue {
             if new.qbytes > most && !creds.has(Capabilities::SYS_RESOURCE) {
                 return Err(EPERM);
             }
-            state.perm.set(&new.perm);
+            state.perm.set(creds, &new.perm)?;
             state.most_bytes = new.qbytes;
             state.changed_at = crate::ipc::now();
         }

@@ -96,7 +96,7 @@ impl Queue {
     }
 
     fn perm(&self) -> Perm {
-        self.state.lock().perm
+        self.state.lock().perm.clone()
     }
 
     pub(crate) fn stat(named: &Named<Queue>) -> MsqidDs {

@@ -9,7 +9,7 @@ use syscalls::errno::{E2BIG, EFBIG, EINVAL, ERANGE};
 use syscalls::{Run, SysResult, UserAddr, UserPtr, call};
 
 use super::{Operations, SEMAEM, SEMMNI, SEMMNS, SEMMSL, SEMOPM, SEMVMX, SemSet};
-use crate::ipc::perm::Perm;
+use crate::ipc::perm::{Perm, shown_to};
 use crate::ipc::table::Found;
 use crate::task::Current;
 use crate::time::duration;
@@ -26,7 +26,10 @@ impl Run<Current> for call::Semget {
             if count == 0 {
                 return Err(EINVAL);
             }
-            Ok(SemSet::new(Perm::new(&creds, self.semflg), count))
+            Ok(SemSet::new(
+                Perm::new(&task.ipc.get(), &creds, self.semflg),
+                count,
+            ))
         };
         let most = usize::try_from(SEMMNI).unwrap_or(0);
         let id = match task.ipc.get().sem.get(self.key, self.semflg, most, make)? {
@@ -123,7 +126,9 @@ impl Run<Current> for call::Semctl {
                 if self.cmd != SEM_STAT_ANY {
                     named.object.perm().permit(&creds, 0o444)?;
                 }
-                task.mem().write(at.cast(), &SemSet::stat(&named))?;
+                let mut stat = SemSet::stat(&named);
+                stat.perm = shown_to(&creds.user, stat.perm);
+                task.mem().write(at.cast(), &stat)?;
                 let id = if self.cmd == IPC_STAT { 0 } else { named.id };
                 Ok(u64::try_from(id).map_err(|_| EINVAL)?)
             }

@@ -93,7 +93,7 @@ impl SemSet {
     pub(super) fn set_perm(&self, creds: &Credentials, new: &IpcPerm) -> Result<(), Errno> {
         let mut state = self.0.lock();
         state.perm.permit_change(creds)?;
-        state.perm.set(new);
+        state.perm.set(creds, new)?;
         state.changed_at = crate::ipc::now();
         Ok(())
     }

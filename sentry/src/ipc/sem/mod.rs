@@ -115,7 +115,7 @@ impl SemSet {
     }
 
     fn perm(&self) -> Perm {
-        self.0.lock().perm
+        self.0.lock().perm.clone()
     }
 
     pub(crate) fn stat(named: &Named<SemSet>) -> SemidDs {

@@ -55,7 +55,7 @@ impl Run<Current> for call::Shmat {
         }
         let named = task.ipc.get().shm.find(self.shmid)?;
         let segment = named.object;
-        let perm = segment.state.lock().perm;
+        let perm = segment.state.lock().perm.clone();
         perm.permit(&task.creds.get(), asked)?;
         let name = format!("/SYSV{:08x} (deleted)", named.key);
         let source: Arc<dyn Mappable> = segment.clone();

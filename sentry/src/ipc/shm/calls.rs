@@ -8,7 +8,7 @@ use syscalls::errno::{EINVAL, ENOMEM, EPERM};
 use syscalls::{PAGE_SIZE, Run, SysResult, call};
 
 use super::Segment;
-use crate::ipc::perm::Perm;
+use crate::ipc::perm::{Perm, shown_to};
 use crate::ipc::table::Found;
 use crate::task::{Capabilities, Current};
 
@@ -45,7 +45,7 @@ impl Run<Current> for call::Shmget {
             if huge || size > task.kernel.memory.limit() {
                 return Err(ENOMEM);
             }
-            let perm = Perm::new(&creds, self.shmflg);
+            let perm = Perm::new(&task.ipc.get(), &creds, self.shmflg);
             Ok(Segment::new(&task.kernel.memory, size, perm, task.pid()))
         };
         let most = usize::try_from(most(task)).unwrap_or(0);
@@ -55,7 +55,7 @@ impl Run<Current> for call::Shmget {
                 if size > named.object.size {
                     return Err(EINVAL.into());
                 }
-                let perm = named.object.state.lock().perm;
+                let perm = named.object.state.lock().perm.clone();
                 perm.permit(&creds, self.shmflg)?;
                 named.id
             }
@@ -103,10 +103,11 @@ impl Run<Current> for call::Shmctl {
                     table.shm.at(self.shmid)?
                 };
                 if self.cmd != SHM_STAT_ANY {
-                    let perm = named.object.state.lock().perm;
+                    let perm = named.object.state.lock().perm.clone();
                     perm.permit(&creds, 0o444)?;
                 }
                 let mut stat: ShmidDs = Segment::stat(&named);
+                stat.perm = shown_to(&creds.user, stat.perm);
                 stat.cpid = task.number_of(stat.cpid);
                 stat.lpid = task.number_of(stat.lpid);
                 task.mem().write(self.buf, &stat)?;

@@ -12,7 +12,7 @@ impl Segment {
     pub(super) fn set(&self, creds: &Credentials, new: &IpcPerm) -> Result<(), Errno> {
         let mut state = self.state.lock();
         state.perm.permit_change(creds)?;
-        state.perm.set(new);
+        state.perm.set(creds, new)?;
         state.changed_at = crate::ipc::now();
         Ok(())
     }
@@ -29,7 +29,7 @@ impl Segment {
     pub(super) fn lock(&self, task: &Task, on: bool) -> Result<(), Errno> {
         let creds = task.creds.get();
         let mut state = self.state.lock();
-        if !creds.has(Capabilities::IPC_LOCK) {
+        if !state.perm.gives(&creds, Capabilities::IPC_LOCK) {
             let owner = [state.perm.uid, state.perm.cuid].contains(&creds.uid.effective);
             if !owner || (on && task.group.limits.soft(Resource::Memlock) == 0) {
                 return Err(EPERM);

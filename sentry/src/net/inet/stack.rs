@@ -167,7 +167,13 @@ impl Stack {
         }
         let first = self.setting("net.ipv4.ip_unprivileged_port_start", 1024);
         let privileged = at.port != 0 && i64::from(at.port) < first;
-        if privileged && !task.creds.get().has(Capabilities::NET_BIND_SERVICE) {
+        let (net, creds) = (task.net.get(), task.creds.get());
+        // Sockets of another name space than the task's own are the first users'.
+        let allowed = match std::ptr::eq(&*net.internet, self) {
+            true => creds.has_in(&net.user, Capabilities::NET_BIND_SERVICE),
+            false => creds.has(Capabilities::NET_BIND_SERVICE),
+        };
+        if privileged && !allowed {
             return Err(EACCES);
         }
         Ok(())

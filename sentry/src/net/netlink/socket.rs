@@ -18,6 +18,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use super::message::{Request, acknowledge, split};
 use super::{diag, generic, route};
+use crate::namespace::UserNamespace;
 use crate::net::{
     Address, Asked, Given, Kind, NetNamespace, Options, Outgoing, Received, Shutdown, Socket,
 };
@@ -71,10 +72,10 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    fn new(task: &Task) -> Self {
+    fn new(task: &Task, user: &UserNamespace) -> Self {
         let creds = task.creds.get();
         Asker {
-            may_change: creds.has(Capabilities::NET_ADMIN),
+            may_change: creds.has_in(user, Capabilities::NET_ADMIN),
         }
     }
 }
@@ -350,7 +351,7 @@ impl Socket for NetlinkSocket {
             return Ok(());
         }
         let name = Self::name(to)?;
-        let asker = Asker::new(task);
+        let asker = Asker::new(task, &self.namespace.user);
         if (name.pid, name.groups) != (0, 0) && !self.may_tell_users(asker) {
             return Err(EPERM.into());
         }
@@ -371,11 +372,11 @@ impl Socket for NetlinkSocket {
         }
         let to = message.to.as_ref().map(Self::name).transpose()?;
         let to = to.map(|to| (to.pid, to.groups));
-        self.send_from(src, to, Asker::new(message.task))
+        self.send_from(src, to, Asker::new(message.task, &self.namespace.user))
     }
 
     fn send_plain(&self, src: &mut Source<'_>, _: MessageFlags) -> Result<usize, Errno> {
-        let asker = of_this_thread().map(|task| Asker::new(&task));
+        let asker = of_this_thread().map(|task| Asker::new(&task, &self.namespace.user));
         self.send_from(src, None, asker.unwrap_or(Asker { may_change: false }))
     }
 

@@ -89,7 +89,11 @@ const BEFORE_ADDRESS: usize = 12;
 impl PacketSocket {
     /// A socket of the protocol, in network order; `EPERM`, `ESOCKTNOSUPPORT`.
     pub fn create(task: &Current, kind: Kind, protocol: i32) -> Result<Arc<Self>, Errno> {
-        if !task.creds.get().has(Capabilities::NET_RAW) {
+        if !task
+            .creds
+            .get()
+            .has_in(&task.net.get().user, Capabilities::NET_RAW)
+        {
             return Err(EPERM);
         }
         if !matches!(kind, Kind::Raw | Kind::Datagram) {

@@ -23,7 +23,7 @@ impl UnixSocket {
         match name {
             SO_PEERGROUPS => {
                 let peer = self.peer_identity().ok_or(ENODATA)?;
-                let groups = peer.groups();
+                let groups = peer.groups_seen_by(task);
                 let bytes = groups.iter().flat_map(|group| group.to_ne_bytes());
                 Ok(bytes.collect())
             }

@@ -100,7 +100,7 @@ fn change(
     permitted: Capabilities,
     inheritable: Capabilities,
 ) -> Result<Credentials, Errno> {
-    let free = old.has(Capabilities::SETPCAP);
+    let free = old.has_here(Capabilities::SETPCAP);
     let may_inherit = (free || (old.inheritable | old.permitted).contains(inheritable))
         && (old.inheritable | old.bounding).contains(inheritable);
     if !may_inherit || !old.permitted.contains(permitted) || !permitted.contains(effective) {
@@ -132,7 +132,7 @@ impl Current {
     /// PR_CAPBSET_DROP.
     pub(super) fn drop_bounding(&self, number: u64) -> SysResult {
         let mut new = Credentials::clone(&self.creds.get());
-        if !new.has(Capabilities::SETPCAP) {
+        if !new.has_here(Capabilities::SETPCAP) {
             return Err(EPERM.into());
         }
         new.bounding -= capability(number)?;
@@ -153,7 +153,7 @@ impl Current {
         // A lock holds the bit below it.
         let locked = SecureBits::from_bits_truncate((old & locks).bits() >> 1);
         let breaks = (old ^ wanted).intersects(locked) || !wanted.contains(old & locks);
-        if breaks || !new.has(Capabilities::SETPCAP) {
+        if breaks || !new.has_here(Capabilities::SETPCAP) {
             return Err(EPERM.into());
         }
         new.securebits = wanted;

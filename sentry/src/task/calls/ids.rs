@@ -5,11 +5,11 @@ use std::sync::Arc;
 use syscalls::errno::{EINVAL, EPERM};
 use syscalls::{Errno, Run, SysResult, UserPtr, call};
 
+use crate::namespace::Ids;
 use crate::task::{Capabilities, Credentials, Current, SecureBits, UserIds};
 
 /// "No change" in the calls that set several ids.
 const KEEP: u32 = u32::MAX;
-const ROOT: u32 = 0;
 /// NGROUPS_MAX.
 const MAX_GROUPS: usize = 65_536;
 
@@ -22,7 +22,7 @@ enum Privileged {
 
 impl Privileged {
     fn has(creds: &Credentials, cap: Capabilities) -> Self {
-        if creds.has(cap) {
+        if creds.has_here(cap) {
             Privileged::Yes
         } else {
             Privileged::No
@@ -119,8 +119,11 @@ fn fix_up(old: &Credentials, new: &mut Credentials) {
     if new.securebits.contains(SecureBits::NO_SETUID_FIXUP) {
         return;
     }
-    let had_root = old.uid.known().contains(&ROOT);
-    let has_root = new.uid.known().contains(&ROOT);
+    let Some(root) = new.root_uid() else {
+        return;
+    };
+    let had_root = old.uid.known().contains(&root);
+    let has_root = new.uid.known().contains(&root);
     if had_root && !has_root {
         if !new.securebits.contains(SecureBits::KEEP_CAPS) {
             new.permitted = Capabilities::empty();
@@ -128,7 +131,7 @@ fn fix_up(old: &Credentials, new: &mut Credentials) {
         }
         new.ambient = Capabilities::empty();
     }
-    match (old.uid.effective == ROOT, new.uid.effective == ROOT) {
+    match (old.uid.effective == root, new.uid.effective == root) {
         (true, false) => new.effective = Capabilities::empty(),
         (false, true) => new.effective = new.permitted,
         _ => {}
@@ -149,7 +152,10 @@ fn fix_up_fs(old: &Credentials, new: &mut Credentials) {
     if new.securebits.contains(SecureBits::NO_SETUID_FIXUP) {
         return;
     }
-    match (old.uid.fs == ROOT, new.uid.fs == ROOT) {
+    let Some(root) = new.root_uid() else {
+        return;
+    };
+    match (old.uid.fs == root, new.uid.fs == root) {
         (true, false) => new.effective -= FS_CAPABILITIES,
         (false, true) => new.effective |= new.permitted & FS_CAPABILITIES,
         _ => {}
@@ -180,77 +186,95 @@ impl Current {
         Ok(0)
     }
 
-    fn write_ids(&self, ids: UserIds, to: [UserPtr<u32>; 3]) -> SysResult {
-        for (at, id) in to.into_iter().zip(ids.known()) {
+    fn write_ids(&self, ids: [u32; 3], to: [UserPtr<u32>; 3]) -> SysResult {
+        for (at, id) in to.into_iter().zip(ids) {
             self.mem().write(at, &id)?;
         }
         Ok(0)
     }
+
+    /// The kernel's ids for those that a program names; [`KEEP`] stays. `EINVAL`.
+    fn kernel_ids<const N: usize>(&self, kind: Ids, ids: [u32; N]) -> Result<[u32; N], Errno> {
+        let user = self.creds.with(|creds| creds.user.clone());
+        let mut kernel = ids;
+        for id in kernel.iter_mut().filter(|id| **id != KEEP) {
+            *id = user.kernel_id(kind, *id).ok_or(EINVAL)?;
+        }
+        Ok(kernel)
+    }
 }
 
 macro_rules! get_id {
-    ($($call:ident: $kind:ident.$field:ident;)*) => {$(
+    ($($call:ident: $kind:ident.$field:ident as $shown:ident;)*) => {$(
         impl Run<Current> for call::$call {
             fn run(self, task: &mut Current) -> SysResult {
-                Ok(u64::from(task.creds.with(|creds| creds.$kind.$field)))
+                Ok(u64::from(task.creds.with(|creds| creds.user.$shown(creds.$kind.$field))))
             }
         }
     )*};
 }
 
 get_id! {
-    Getuid: uid.real;
-    Geteuid: uid.effective;
-    Getgid: gid.real;
-    Getegid: gid.effective;
+    Getuid: uid.real as shown_uid;
+    Geteuid: uid.effective as shown_uid;
+    Getgid: gid.real as shown_gid;
+    Getegid: gid.effective as shown_gid;
 }
 
 impl Run<Current> for call::Setuid {
     fn run(self, task: &mut Current) -> SysResult {
-        task.change_users(|ids, privileged| ids.set(self.uid, privileged))
+        let [uid] = task.kernel_ids(Ids::Users, [self.uid])?;
+        task.change_users(|ids, privileged| ids.set(uid, privileged))
     }
 }
 
 impl Run<Current> for call::Setgid {
     fn run(self, task: &mut Current) -> SysResult {
-        task.change_groups(|ids, privileged| ids.set(self.gid, privileged))
+        let [gid] = task.kernel_ids(Ids::Groups, [self.gid])?;
+        task.change_groups(|ids, privileged| ids.set(gid, privileged))
     }
 }
 
 impl Run<Current> for call::Setreuid {
     fn run(self, task: &mut Current) -> SysResult {
-        task.change_users(|ids, p| ids.set_real_effective(self.ruid, self.euid, p))
+        let [real, effective] = task.kernel_ids(Ids::Users, [self.ruid, self.euid])?;
+        task.change_users(|ids, p| ids.set_real_effective(real, effective, p))
     }
 }
 
 impl Run<Current> for call::Setregid {
     fn run(self, task: &mut Current) -> SysResult {
-        task.change_groups(|ids, p| ids.set_real_effective(self.rgid, self.egid, p))
+        let [real, effective] = task.kernel_ids(Ids::Groups, [self.rgid, self.egid])?;
+        task.change_groups(|ids, p| ids.set_real_effective(real, effective, p))
     }
 }
 
 impl Run<Current> for call::Setresuid {
     fn run(self, task: &mut Current) -> SysResult {
-        task.change_users(|ids, p| ids.set_all([self.ruid, self.euid, self.suid], p))
+        let all = task.kernel_ids(Ids::Users, [self.ruid, self.euid, self.suid])?;
+        task.change_users(|ids, p| ids.set_all(all, p))
     }
 }
 
 impl Run<Current> for call::Setresgid {
     fn run(self, task: &mut Current) -> SysResult {
-        task.change_groups(|ids, p| ids.set_all([self.rgid, self.egid, self.sgid], p))
+        let all = task.kernel_ids(Ids::Groups, [self.rgid, self.egid, self.sgid])?;
+        task.change_groups(|ids, p| ids.set_all(all, p))
     }
 }
 
 impl Run<Current> for call::Getresuid {
     fn run(self, task: &mut Current) -> SysResult {
-        let ids = task.creds.get().uid;
+        let creds = task.creds.get();
+        let ids = creds.uid.known().map(|id| creds.user.shown_uid(id));
         task.write_ids(ids, [self.ruid, self.euid, self.suid])
     }
 }
 
 impl Run<Current> for call::Getresgid {
     fn run(self, task: &mut Current) -> SysResult {
-        let ids = task.creds.get().gid;
+        let creds = task.creds.get();
+        let ids = creds.gid.known().map(|id| creds.user.shown_gid(id));
         task.write_ids(ids, [self.rgid, self.egid, self.sgid])
     }
 }
@@ -260,10 +284,12 @@ impl Run<Current> for call::Setfsuid {
         let old = task.creds.get();
         let mut new = Credentials::clone(&old);
         let privileged = Privileged::has(&old, Capabilities::SETUID);
-        let before = new.uid.set_fs(self.fsuid, privileged);
+        // What is no id changes nothing.
+        let wanted = old.user.kernel_uid(self.fsuid).unwrap_or(KEEP);
+        let before = new.uid.set_fs(wanted, privileged);
         fix_up_fs(&old, &mut new);
         task.set_credentials(new);
-        Ok(u64::from(before))
+        Ok(u64::from(old.user.shown_uid(before)))
     }
 }
 
@@ -272,9 +298,10 @@ impl Run<Current> for call::Setfsgid {
         let old = task.creds.get();
         let mut new = Credentials::clone(&old);
         let privileged = Privileged::has(&old, Capabilities::SETGID);
-        let before = new.gid.set_fs(self.fsgid, privileged);
+        let wanted = old.user.kernel_gid(self.fsgid).unwrap_or(KEEP);
+        let before = new.gid.set_fs(wanted, privileged);
         task.set_credentials(new);
-        Ok(u64::from(before))
+        Ok(u64::from(old.user.shown_gid(before)))
     }
 }
 
@@ -286,7 +313,9 @@ impl Run<Current> for call::Getgroups {
             if size < creds.groups.len() {
                 return Err(EINVAL.into());
             }
-            task.mem().write_slice(self.list, &creds.groups)?;
+            let shown = |&gid: &u32| creds.user.shown_gid(gid);
+            let groups: Vec<u32> = creds.groups.iter().map(shown).collect();
+            task.mem().write_slice(self.list, &groups)?;
         }
         Ok(creds.groups.len() as u64)
     }
@@ -295,17 +324,17 @@ impl Run<Current> for call::Getgroups {
 impl Run<Current> for call::Setgroups {
     fn run(self, task: &mut Current) -> SysResult {
         let old = task.creds.get();
-        if !old.has(Capabilities::SETGID) {
+        if !old.has_here(Capabilities::SETGID) || !old.user.has_groups() {
             return Err(EPERM.into());
         }
         let size = usize::try_from(self.size).map_err(|_| EINVAL)?;
         if size > MAX_GROUPS {
             return Err(EINVAL.into());
         }
-        let mut groups = task.mem().read_slice(self.list, size)?;
-        if groups.contains(&KEEP) {
-            return Err(EINVAL.into());
-        }
+        let groups = task.mem().read_slice(self.list, size)?;
+        let known = groups.into_iter().map(|gid| old.user.kernel_gid(gid));
+        let known: Option<Vec<u32>> = known.collect();
+        let mut groups = known.ok_or(EINVAL)?;
         groups.sort_unstable();
         let mut new = Credentials::clone(&old);
         new.groups = groups;

@@ -50,7 +50,7 @@ impl Current {
                     .all(|&i| i == id)
             };
             let same = all(other.uid, own.uid.real) && all(other.gid, own.gid.real);
-            if !same && !own.has(Capabilities::SYS_RESOURCE) {
+            if !same && !own.has_in(&other.user, Capabilities::SYS_RESOURCE) {
                 return Err(EPERM);
             }
         }

@@ -58,7 +58,8 @@ impl Whose {
                 let uid = if who == 0 {
                     task.creds.get().uid.real
                 } else {
-                    who.cast_unsigned()
+                    let uid = who.cast_unsigned();
+                    task.creds.get().user.kernel_uid(uid).ok_or(ESRCH)?
                 };
                 let theirs = |task: &Arc<Task>| task.creds.get().uid.real == uid;
                 all()
@@ -81,7 +82,7 @@ pub(super) fn check_nice(task: &Current, of: &Task, nice: i32) -> Result<(), Err
     let (own, theirs) = (task.creds.get(), of.creds.get());
     let privileged = own.has(Capabilities::SYS_NICE);
     let same = [theirs.uid.real, theirs.uid.effective].contains(&own.uid.effective);
-    if !same && !privileged {
+    if !same && !own.has_in(&theirs.user, Capabilities::SYS_NICE) {
         return Err(EPERM);
     }
     let wanted = u64::try_from(20 - nice).unwrap_or(0);
@@ -152,7 +153,7 @@ impl Run<Current> for call::IoprioSet {
         for of in found {
             let theirs = of.creds.get();
             let same = [creds.uid.real, creds.uid.effective].contains(&theirs.uid.real);
-            if !same && !creds.has(Capabilities::SYS_NICE) {
+            if !same && !creds.has_in(&theirs.user, Capabilities::SYS_NICE) {
                 return Err(EPERM.into());
             }
             of.change_settings(|settings| settings.io_priority = io_priority);

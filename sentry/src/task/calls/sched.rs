@@ -45,7 +45,7 @@ fn priorities(policy: i32) -> Result<(i32, i32), Errno> {
 fn may_schedule(task: &Current, other: &Task) -> Result<(), Errno> {
     let (own, theirs) = (task.creds.get(), other.creds.get());
     let same = [theirs.uid.real, theirs.uid.effective].contains(&own.uid.effective);
-    if same || own.has(Capabilities::SYS_NICE) {
+    if same || own.has_in(&theirs.user, Capabilities::SYS_NICE) {
         Ok(())
     } else {
         Err(EPERM)

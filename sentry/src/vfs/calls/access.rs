@@ -16,7 +16,7 @@ fn as_real(creds: &Credentials) -> Credentials {
     real.uid.fs = creds.uid.real;
     real.gid.fs = creds.gid.real;
     if !creds.securebits.contains(SecureBits::NO_SETUID_FIXUP) {
-        real.effective = if creds.uid.real == 0 {
+        real.effective = if Some(creds.uid.real) == creds.root_uid() {
             creds.permitted
         } else {
             Capabilities::empty()
@@ -35,7 +35,8 @@ fn access(
     let path = task.read_path(path)?;
     let mut creds = task.creds.get();
     let same = creds.uid.real == creds.uid.fs && creds.gid.real == creds.gid.fs;
-    let plain = same && creds.uid.real == 0 && creds.effective == creds.permitted;
+    let plain =
+        same && Some(creds.uid.real) == creds.root_uid() && creds.effective == creds.permitted;
     if !flags.contains(AccessFlags::EACCESS) && !plain {
         creds = Arc::new(as_real(&creds));
     }

@@ -66,7 +66,7 @@ impl Run<Current> for call::Chroot {
         let path = task.read_path(self.path)?;
         let at = task.walk(&path, Walking::FOLLOW | Walking::DIRECTORY)?;
         let at = directory(task, at)?;
-        if !task.creds.get().has(Capabilities::SYS_CHROOT) {
+        if !task.creds.get().has_here(Capabilities::SYS_CHROOT) {
             return Err(EPERM.into());
         }
         context(task).root.set(at);

@@ -7,7 +7,7 @@ use syscalls::errno::{EAGAIN, EINVAL, ENOTDIR, EPERM};
 use syscalls::{Errno, PAGE_SIZE, Run, SysResult, UserCStr, call};
 
 use crate::task::{Capabilities, Current};
-use crate::vfs::fs_types::{MountRequest, instantiate};
+use crate::vfs::fs_types::{MountRequest, instantiate_as};
 use crate::vfs::mounting::Depth;
 use crate::vfs::walk::Walking;
 use crate::vfs::{Dentry, Location, MountFlags, MountNamespace};
@@ -39,7 +39,8 @@ fn namespace(task: &Current) -> Arc<MountNamespace> {
 }
 
 fn privileged(task: &Current) -> Result<(), Errno> {
-    if task.creds.get().has(Capabilities::SYS_ADMIN) {
+    let owner = &namespace(task).user;
+    if task.creds.get().has_in(owner, Capabilities::SYS_ADMIN) {
         Ok(())
     } else {
         Err(EPERM)
@@ -94,6 +95,13 @@ fn mount(task: &Current, call: &call::Mount) -> Result<(), Errno> {
             let kept = MountFlags::NOATIME | MountFlags::NODIRATIME | MountFlags::RELATIME;
             new = (new - kept) | (at.mount.flags() & kept);
         }
+        let owner = at.mount.super_block.user();
+        let whole = !flags.contains(MountCall::BIND);
+        if !at.mount.allows(new)
+            || (whole && !task.creds.get().has_in(&owner, Capabilities::SYS_ADMIN))
+        {
+            return Err(EPERM);
+        }
         at.mount.set_flags(new);
         Ok(())
     } else if flags.contains(MountCall::BIND) {
@@ -116,12 +124,15 @@ fn mount(task: &Current, call: &call::Mount) -> Result<(), Errno> {
             kernel: &task.kernel,
             ipc: &task.ipc.get(),
             pids: task.pid_namespace(),
-            cgroup: &task.kernel.cgroup_of(&task.group).container(),
+            creds: &task.creds.get(),
+            cgroups: &task.cgroups.get(),
             source: if source.is_empty() { "none" } else { &source },
             data: &data,
         };
-        let root = Dentry::root(instantiate(&kind, &request)?);
-        namespace(task).mount(root, mount_flags(flags), &at)?;
+        let creds = task.creds.get();
+        let network = task.net.get();
+        let root = Dentry::root(instantiate_as(&creds, &network, &kind, &request)?);
+        namespace(task).mount_new(root, mount_flags(flags), &at)?;
         Ok(())
     }
 }

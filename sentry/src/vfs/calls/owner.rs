@@ -1,8 +1,10 @@
 //! chmod(2), chown(2).
 
 use syscalls::abi::fs::PathFlags;
+use syscalls::errno::EINVAL;
 use syscalls::{Errno, Fd, Run, SysResult, UserCStr, call};
 
+use crate::namespace::Ids;
 use crate::task::Current;
 use crate::vfs::attributes::{change_mode, change_owner};
 use crate::vfs::walk::Walking;
@@ -31,8 +33,13 @@ fn chmod(task: &Current, at: &Location, mode: u32) -> SysResult {
 }
 
 fn chown(task: &Current, at: &Location, uid: u32, gid: u32) -> SysResult {
-    let id = |id: u32| (id != u32::MAX).then_some(id);
-    change_owner(&task.creds.get(), at, id(uid), id(gid))?;
+    let creds = task.creds.get();
+    let given = |ids: Ids, id: u32| match id {
+        u32::MAX => Ok(None),
+        id => creds.user.kernel_id(ids, id).map(Some).ok_or(EINVAL),
+    };
+    let (uid, gid) = (given(Ids::Users, uid)?, given(Ids::Groups, gid)?);
+    change_owner(&creds, at, uid, gid)?;
     Ok(0)
 }
 

@@ -5,6 +5,7 @@ use syscalls::abi::time::Timespec;
 use syscalls::errno::{EINVAL, EOVERFLOW};
 use syscalls::{Errno, Fd, Run, SysResult, UserCStr, UserPtr, call};
 
+use crate::namespace::UserNamespace;
 use crate::task::Current;
 use crate::vfs::walk::Walking;
 use crate::vfs::{Attr, DeviceNumber, Location, Timestamp};
@@ -30,15 +31,15 @@ fn mode(attr: &Attr) -> u32 {
     attr.kind.bits() | u32::from(attr.mode.bits())
 }
 
-fn stat(attr: &Attr) -> Result<Stat, Errno> {
+fn stat(attr: &Attr, user: &UserNamespace) -> Result<Stat, Errno> {
     let signed = |value: u64| i64::try_from(value).map_err(|_| EOVERFLOW);
     Ok(Stat {
         dev: attr.dev,
         ino: attr.ino,
         nlink: attr.nlink.into(),
         mode: mode(attr),
-        uid: attr.uid,
-        gid: attr.gid,
+        uid: user.shown_uid(attr.uid),
+        gid: user.shown_gid(attr.gid),
         rdev: attr.rdev.to_raw(),
         size: signed(attr.size)?,
         blksize: attr.blksize.into(),
@@ -50,7 +51,12 @@ fn stat(attr: &Attr) -> Result<Stat, Errno> {
     })
 }
 
-fn statx(attr: &Attr, at: &Location, mask: StatxMask) -> Result<Statx, Errno> {
+fn statx(
+    attr: &Attr,
+    at: &Location,
+    mask: StatxMask,
+    user: &UserNamespace,
+) -> Result<Statx, Errno> {
     let dev = DeviceNumber::from_raw(attr.dev);
     let mut given = StatxMask::BASIC_STATS | StatxMask::BTIME | StatxMask::MNT_ID;
     if mask.contains(StatxMask::MNT_ID_UNIQUE) {
@@ -66,8 +72,8 @@ fn statx(attr: &Attr, at: &Location, mask: StatxMask) -> Result<Statx, Errno> {
         blksize: attr.blksize,
         attributes: attributes.bits(),
         nlink: attr.nlink,
-        uid: attr.uid,
-        gid: attr.gid,
+        uid: user.shown_uid(attr.uid),
+        gid: user.shown_gid(attr.gid),
         mode: u16::try_from(mode(attr)).map_err(|_| EOVERFLOW)?,
         ino: attr.ino,
         size: attr.size,
@@ -108,7 +114,8 @@ fn locate(task: &Current, dirfd: Fd, path: UserCStr, flags: StatFlags) -> Result
 }
 
 fn answer(task: &Current, at: &Location, to: UserPtr<Stat>) -> SysResult {
-    let stat = stat(&at.inode().attr()?)?;
+    let user = task.creds.with(|creds| creds.user.clone());
+    let stat = stat(&at.inode().attr()?, &user)?;
     task.mem().write(to, &stat)?;
     Ok(0)
 }
@@ -148,7 +155,8 @@ impl Run<Current> for call::Statx {
             return Err(EINVAL.into());
         }
         let at = locate(task, self.dirfd, self.pathname, self.flags)?;
-        let statx = statx(&at.inode().attr()?, &at, self.mask)?;
+        let user = task.creds.with(|creds| creds.user.clone());
+        let statx = statx(&at.inode().attr()?, &at, self.mask, &user)?;
         task.mem().write(self.statxbuf, &statx)?;
         Ok(0)
     }

@@ -161,6 +161,14 @@ impl Siginfo {
         new
     }
 
+    /// The same from another user.
+    #[must_use]
+    pub const fn with_uid(self, uid: u32) -> Self {
+        let mut new = self;
+        new.fields[0] = pair(low(self.fields[0]), uid);
+        new
+    }
+
     /// The sender or child.
     #[must_use]
     pub const fn pid(&self) -> i32 {

@@ -40,10 +40,12 @@ pub(super) fn personality(process: &Process, _: &Opener) -> Result<Vec<u8>, Errn
 }
 
 /// proc_pid_cgroup(5).
-pub(super) fn cgroup(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
+pub(super) fn cgroup(process: &Process, opener: &Opener) -> Result<Vec<u8>, Errno> {
     let kernel = process.kernel()?;
     let group = kernel.cgroup_of(&process.task()?.group);
-    Ok([b"0::", &*group.path(), b"\n"].concat())
+    let opener = opener.task.upgrade();
+    let seen = opener.map_or_else(|| kernel.cgroups.clone(), |task| task.cgroups.get());
+    Ok([b"0::", &*seen.path_of(&group), b"\n"].concat())
 }
 
 /// proc_pid_timerslack_ns(5): others' takes `CAP_SYS_NICE`.
@@ -51,7 +53,8 @@ fn whose_slack(process: &Process, opener: &Opener) -> Result<Arc<Task>, Errno> {
     let task = process.task()?;
     let own = opener.task.upgrade();
     let own = own.is_some_and(|opener| Arc::ptr_eq(&opener, &task));
-    if own || opener.creds.has(Capabilities::SYS_NICE) {
+    let theirs = task.creds.get();
+    if own || opener.creds.has_in(&theirs.user, Capabilities::SYS_NICE) {
         Ok(task)
     } else {
         Err(EPERM)

@@ -9,6 +9,7 @@ use super::stat::State;
 use crate::fs::processor::{list, mask};
 use crate::fs::synth::{Opener, put};
 use crate::mm::MemoryUse;
+use crate::namespace::UserNamespace;
 use crate::signal::SigSet;
 use crate::task::{Resource, Task, UserIds};
 
@@ -23,12 +24,12 @@ fn escape(out: &mut Vec<u8>, name: &[u8]) {
     }
 }
 
-pub(super) fn status(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
+pub(super) fn status(process: &Process, opener: &Opener) -> Result<Vec<u8>, Errno> {
     let task = process.task()?;
     let mut out = b"Name:\t".to_vec();
     escape(&mut out, &task.name.get());
     let mut text = String::from("\n");
-    identity(&mut text, process, &task)?;
+    identity(&mut text, process, &task, &opener.creds.user)?;
     if let Some(mm) = task.mm.get() {
         memory(&mut text, &mm.usage());
         text.push_str("CoreDumping:\t0\nTHP_enabled:\t0\n");
@@ -44,7 +45,12 @@ pub(super) fn status(process: &Process, _: &Opener) -> Result<Vec<u8>, Errno> {
     Ok(out)
 }
 
-fn identity(text: &mut String, process: &Process, task: &Task) -> Result<(), Errno> {
+fn identity(
+    text: &mut String,
+    process: &Process,
+    task: &Task,
+    to: &UserNamespace,
+) -> Result<(), Errno> {
     let (group, pids) = (&task.group, process.pids());
     let creds = task.creds.get();
     let state = State::of(task);
@@ -65,16 +71,10 @@ fn identity(text: &mut String, process: &Process, task: &Task) -> Result<(), Err
         "PPid:\t{}\nTracerPid:\t{tracer}\n",
         process.number_of(group.parent_pid())?
     );
-    for (
-        name,
-        UserIds {
-            real,
-            effective,
-            saved,
-            fs,
-        },
-    ) in [("Uid", creds.uid), ("Gid", creds.gid)]
-    {
+    let all = |ids: UserIds| [ids.real, ids.effective, ids.saved, ids.fs];
+    let uids = all(creds.uid).map(|id| to.shown_uid(id));
+    let gids = all(creds.gid).map(|id| to.shown_gid(id));
+    for (name, [real, effective, saved, fs]) in [("Uid", uids), ("Gid", gids)] {
         put!(text, "{name}:\t{real}\t{effective}\t{saved}\t{fs}\n");
     }
     // Linux grows tables by whole words of its bit maps.
@@ -83,8 +83,8 @@ fn identity(text: &mut String, process: &Process, task: &Task) -> Result<(), Err
         _ => task.fds.get().size().next_multiple_of(64).max(64),
     };
     put!(text, "FDSize:\t{places}\nGroups:\t");
-    for gid in &creds.groups {
-        put!(text, "{gid} ");
+    for &gid in &creds.groups {
+        put!(text, "{} ", to.shown_gid(gid));
     }
     // Also without groups there is a space.
     if creds.groups.is_empty() {

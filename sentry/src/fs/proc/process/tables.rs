@@ -9,6 +9,7 @@ use super::{
 };
 use crate::fs::proc::net;
 use crate::fs::synth::{Entry, Opener};
+use crate::namespace::Ids;
 use crate::task::Current;
 use crate::vfs::{FileKind, OpenMode};
 
@@ -26,7 +27,11 @@ const ENVIRON: E =
 const EXE: E = Entry::magic("exe", links::exe);
 const FD: E = Entry::made("fd", FileKind::Directory, fd::directory).mode(0o500);
 const FDINFO: E = Entry::made("fdinfo", FileKind::Directory, fd_info::directory).mode(0o555);
-const GID_MAP: E = Entry::fixed("gid_map", credentials::ID_MAP).mode(0o644);
+const GID_MAP: E = Entry::setting(
+    "gid_map",
+    |p, o| credentials::map(p, o, Ids::Groups),
+    |p, o, data| credentials::set_map(p, o, data, Ids::Groups),
+);
 const IO: E = Entry::guarded("io", Process::check_inspection, stat::io).mode(0o400);
 const LIMITS: E = Entry::text("limits", limits::table);
 const LOGINUID: E = Entry::setting("loginuid", credentials::login, credentials::set_login);
@@ -46,12 +51,16 @@ const PERSONALITY: E = Entry::guarded(
     identity::personality,
 )
 .mode(0o400);
-const PROJID_MAP: E = Entry::fixed("projid_map", credentials::ID_MAP).mode(0o644);
+const PROJID_MAP: E = Entry::setting(
+    "projid_map",
+    |p, o| credentials::map(p, o, Ids::Projects),
+    |p, o, data| credentials::set_map(p, o, data, Ids::Projects),
+);
 const ROOT: E = Entry::magic("root", links::root);
 const SCHED: E = Entry::text("sched", stat::sched);
 const SCHEDSTAT: E = Entry::text("schedstat", stat::schedstat);
 const SESSIONID: E = Entry::fixed("sessionid", "4294967295\n");
-const SETGROUPS: E = Entry::fixed("setgroups", "allow\n").mode(0o644);
+const SETGROUPS: E = Entry::setting("setgroups", credentials::groups, credentials::set_groups);
 const SMAPS: E = Entry::guarded("smaps", Process::check_inspection, maps::smaps);
 const SMAPS_ROLLUP: E = Entry::guarded(
     "smaps_rollup",
@@ -62,7 +71,11 @@ const STACK: E = Entry::guarded("stack", no_stack, |_, _| Err(EACCES)).mode(0o40
 const STAT: E = Entry::text("stat", stat::stat);
 const STATM: E = Entry::text("statm", memory::statm);
 const STATUS: E = Entry::text("status", status::status);
-const UID_MAP: E = Entry::fixed("uid_map", credentials::ID_MAP).mode(0o644);
+const UID_MAP: E = Entry::setting(
+    "uid_map",
+    |p, o| credentials::map(p, o, Ids::Users),
+    |p, o, data| credentials::set_map(p, o, data, Ids::Users),
+);
 const WCHAN: E = Entry::fixed("wchan", "0");
 
 /// /proc/PID.

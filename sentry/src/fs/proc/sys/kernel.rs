@@ -127,12 +127,15 @@ fn set_names(
 ) -> Result<(), Errno> {
     /// The longest name, bytes.
     const MAX: usize = 64;
-    if !opener.creds.has(Capabilities::SYS_ADMIN) {
+    let namespace = names(system, opener)?;
+    if !opener
+        .creds
+        .has_in(&namespace.user, Capabilities::SYS_ADMIN)
+    {
         return Err(EPERM);
     }
     let name = sysctl::first_line(text);
     let name = name.get(..MAX).unwrap_or(name).to_vec();
-    let namespace = names(system, opener)?;
     let mut names = (*namespace.get()).clone();
     change(&mut names, name);
     namespace.set(names);
@@ -145,12 +148,11 @@ fn shown(name: &[u8]) -> Vec<u8> {
 
 /// The next process gets the number that follows.
 fn set_last_number(_: &System, opener: &Opener, text: &[u8]) -> Result<(), Errno> {
-    let needed = Capabilities::SYS_ADMIN | Capabilities::CHECKPOINT_RESTORE;
-    if !opener.creds.effective.intersects(needed) {
-        return Err(EPERM);
-    }
     let number = sysctl::parse(text).and_then(|number| i32::try_from(number).ok());
     let task = opener.task.upgrade().ok_or(EINVAL)?;
+    if !task.pid_namespace().lets_choose(&opener.creds) {
+        return Err(EPERM);
+    }
     task.pid_namespace().set_last(number.ok_or(EINVAL)?)
 }
 

@@ -68,7 +68,11 @@ impl RawSocket {
             1..=LAST => {}
             _ => return Err(EINVAL),
         }
-        if !task.creds.get().has(Capabilities::NET_RAW) {
+        if !task
+            .creds
+            .get()
+            .has_in(&task.net.get().user, Capabilities::NET_RAW)
+        {
             return Err(EPERM);
         }
         let icmp = family == Family::V6 && protocol == IPPROTO_ICMPV6;

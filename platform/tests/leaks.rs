@@ -31,7 +31,30 @@ fn children() -> BTreeSet<i32> {
     found
 }
 
-/// The children, once as many are left as there should be: ended ones are waited for in the
+/// Processes of a platform without guests: the template, a copy of it for the next who wants
+/// one, and two that were used and are empty.
+const RESERVE: usize = 2 + EMPTIED;
+const EMPTIED: usize = 2;
+
+/// Has the platform have them all.
+fn refill(platform: &Arc<dyn Platform>) -> BTreeSet<i32> {
+    drop([(); EMPTIED + 1].map(|()| platform.new_address_space().unwrap()));
+    let reserve = settled(RESERVE);
+    assert_eq!(reserve.len(), RESERVE);
+    reserve
+}
+
+/// Children whose memory has the code.
+fn with_code() -> Vec<i32> {
+    let has_code = |pid: &i32| {
+        let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+        maps.lines()
+            .any(|line| line.starts_with(&format!("{CODE:08x}-")))
+    };
+    children().into_iter().filter(has_code).collect()
+}
+
+/// The children, once as many are left as there should be: what ends is waited for in the
 /// background, and one address space is made ahead in the background.
 fn settled(count: usize) -> BTreeSet<i32> {
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -93,8 +116,7 @@ fn leaves_nothing_behind(new: New) {
     // The first address space waits until the template is ready.
     drop(platform.new_address_space().unwrap());
     assert_host_process(template);
-    // The template, and a space for the next who wants one.
-    assert_eq!(settled(2).len(), 2);
+    refill(&platform);
 
     let mut context = platform.new_context().unwrap();
     let busy = platform.new_address_space().unwrap();
@@ -106,12 +128,14 @@ fn leaves_nothing_behind(new: New) {
     drop(busy);
     context.release();
     for round in 0..20 {
-        let before = settled(2);
+        let reserve = refill(&platform);
+        reserve.into_iter().for_each(assert_host_process);
         let space = platform.new_address_space().unwrap();
         space.apply(&[map]).unwrap();
-        let ahead = *settled(3).difference(&before).next().unwrap();
         let fork = space.fork().unwrap();
         let processes = children();
+        let mappers = with_code();
+        assert_eq!((processes.len(), mappers.len()), (RESERVE + 1, 2));
         for space in [&space, &fork] {
             let mut regs = Regs::start(CODE, 0);
             assert_eq!(context.switch(space, &mut regs).unwrap(), Event::Syscall);
@@ -138,9 +162,7 @@ fn leaves_nothing_behind(new: New) {
             }
             // Somebody kills the mapper.
             2 => {
-                let others = [template, ahead];
-                let spaces = processes.iter().filter(|pid| !others.contains(pid));
-                spaces.for_each(|pid| kill(*pid));
+                mappers.into_iter().for_each(kill);
                 assert!(matches!(fork.apply(&[map]), Err(Error::Died)));
                 assert!(matches!(space.fork(), Err(Error::Died)));
                 context.release();
@@ -157,14 +179,15 @@ fn leaves_nothing_behind(new: New) {
     drop(context);
     let nothing_more = || {
         // The pipe of the one ahead may have been received already; the next one's is not.
-        drop(platform.new_address_space().unwrap());
-        assert_eq!(settled(2).len(), 2);
-        assert_eq!(descriptors(), with_platform);
+        refill(&platform);
+        assert_eq!(with_code(), []);
+        assert_eq!(descriptors(), with_platform + EMPTIED);
     };
     nothing_more();
 
     // Without descriptors a fork fails, and nothing else.
     let space = platform.new_address_space().unwrap();
+    let others = [(); EMPTIED].map(|()| platform.new_address_space().unwrap());
     let free = nix::unistd::dup(&memory)
         .unwrap()
         .as_raw_fd()
@@ -176,14 +199,15 @@ fn leaves_nothing_behind(new: New) {
     setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
     let fork = space.fork().unwrap();
     fork.apply(&[map]).unwrap();
-    drop((space, fork));
+    drop((space, fork, others));
     nothing_more();
 
-    // Without the template there is the space that it made, and no other, but no hanging
+    // Without the template there are the spaces that it made, and no other, but no hanging
     // either.
     kill(template);
-    drop(platform.new_address_space());
+    let last = [(); EMPTIED + 1].map(|()| platform.new_address_space());
     assert!(matches!(platform.new_address_space(), Err(Error::Died)));
+    drop(last);
     drop(platform);
     let deadline = Instant::now() + Duration::from_secs(10);
     while threads() > threads_before && Instant::now() < deadline {

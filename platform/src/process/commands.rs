@@ -151,6 +151,13 @@ impl Slot {
         Ok(())
     }
 
+    /// Forgets what was commanded, and what the application left in the scratch page. The
+    /// last command must have been answered.
+    pub(super) fn clear(&self) -> Result<(), Errno> {
+        self.put(OPERATIONS, &[0; PAGE - OPERATIONS])?;
+        self.put(PAGE, &[0; PAGE])
+    }
+
     fn sequence(&self) -> Result<&AtomicU32, Errno> {
         let word = self.place(SEQUENCE, 4)?.cast::<u32>();
         // SAFETY: page-aligned and in a mapping that lives as long as `self`; all access
@@ -173,5 +180,35 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.file.slots.lock().returned.push(self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_next_owner_finds_nothing_of_the_one_before() {
+        let file = Arc::new(CommandFile::new().unwrap());
+        let slot = file.take().unwrap();
+        let page = |at: usize| {
+            let mut bytes = vec![1; PAGE - OPERATIONS];
+            let place = slot.place(at, bytes.len()).unwrap();
+            // SAFETY: `place` is in the mapping, for as many bytes as `bytes` has.
+            unsafe { usercopy::copy(bytes.as_mut_ptr(), place, bytes.len()) }.unwrap();
+            bytes
+        };
+        let secret = Operation::new(libc::SYS_munmap, &[0x1234, 0x5678]);
+        slot.command(&[secret], 0, 0).unwrap();
+        slot.put(PAGE, b"from the application").unwrap();
+        assert!(page(OPERATIONS).iter().any(|byte| *byte != 0));
+        let sequence = slot.sequence().unwrap().load(Ordering::Relaxed);
+        slot.clear().unwrap();
+        for at in [OPERATIONS, PAGE] {
+            assert!(page(at).iter().all(|byte| *byte == 0));
+        }
+        // The mapper waits for the next.
+        let now = slot.sequence().unwrap().load(Ordering::Relaxed);
+        assert_eq!(now, sequence);
     }
 }

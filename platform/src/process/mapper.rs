@@ -18,11 +18,12 @@ use crate::host;
 
 /// A running mapper, the first task of a host process. Whoever
 /// drops it sees to its end.
+#[derive(Clone)]
 pub(super) struct Mapper {
     pid: Pid,
     slot: Arc<Slot>,
     /// Answers come out here.
-    done: OwnedFd,
+    done: Arc<OwnedFd>,
     /// Answers of which each says "done", and which nobody has read yet: the first says that
     /// the mapper is ready.
     outstanding: u32,
@@ -51,7 +52,7 @@ impl Mapper {
         Mapper {
             pid,
             slot: Arc::new(slot),
-            done,
+            done: Arc::new(done),
             outstanding: 1,
             posted: false,
             failed: None,

@@ -21,7 +21,7 @@
 //! everything but the stub (`template`); it never runs a guest. Every other one is a fork
 //! of the template or of another address space, by that one's mapper. All are children of
 //! the Sentry (`CLONE_PARENT`) with no exit signal, and die with it. Those that are dropped
-//! die at once and are waited for later (`reaper`).
+//! are emptied and used again (`pool`), or die at once and are waited for later (`reaper`).
 
 mod commands;
 pub(crate) mod guest_code;
@@ -32,6 +32,7 @@ mod mapper;
 mod near;
 mod operation;
 pub(crate) mod pair;
+mod pool;
 mod reaper;
 mod report;
 mod space;
@@ -46,6 +47,7 @@ use syscalls::Errno;
 
 use crate::{Error, MemoryFile};
 use commands::CommandFile;
+use pool::Pool;
 use reaper::Reaper;
 use report::Reports;
 pub(crate) use space::ProcessSpace;
@@ -65,6 +67,7 @@ struct Common {
     commands: Arc<CommandFile>,
     reports: Reports,
     reaper: Arc<Reaper>,
+    pool: Arc<Pool>,
     /// The memory file lives as long as a process maps it.
     _memory: MemoryFile,
 }
@@ -81,8 +84,12 @@ impl Processes {
         Ok(Processes { template })
     }
 
-    /// A new, empty address space. One more is made meanwhile, for the next call.
+    /// A new, empty address space: one that was used before, or a copy of the template. Then
+    /// one more is made meanwhile, for the next call.
     pub(crate) fn new_space(&self) -> Result<ProcessSpace, Error> {
+        if let Some(space) = self.template.emptied() {
+            return Ok(space);
+        }
         let space = self.template.fork_process();
         self.template.fork_ahead();
         space
@@ -91,6 +98,12 @@ impl Processes {
     /// Waits until the tasks and address spaces that were dropped before are gone.
     pub(crate) fn settle(&self) {
         self.template.reaper().settle();
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        self.template.close_pool();
     }
 }
 

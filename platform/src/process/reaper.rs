@@ -58,10 +58,11 @@ enum Thread {
     Awake,
 }
 
-/// A child that was killed.
+/// An entry of the list.
 struct Ended {
-    pid: Pid,
-    /// Dropped once it is gone.
+    /// A child that was killed.
+    pid: Option<Pid>,
+    /// Dropped once it is gone, and all before it.
     keep: Box<dyn Send>,
 }
 
@@ -83,6 +84,16 @@ impl Reaper {
         // Fails only if the child does not exist (any more): nobody else has its number as
         // long as we have not waited for it.
         let _ = kill(pid, Signal::SIGKILL);
+        self.list(Some(pid), keep);
+    }
+
+    /// Drops `keep` when all those are gone that were ended before; on another thread, with
+    /// no lock held.
+    pub(super) fn afterwards(&self, keep: Box<dyn Send>) {
+        self.list(None, keep);
+    }
+
+    fn list(&self, pid: Option<Pid>, keep: Box<dyn Send>) {
         let (thread, full) = {
             let mut list = self.shared.list.lock();
             list.ended.push_back(Ended { pid, keep });
@@ -161,7 +172,7 @@ impl Shared {
             let Some(Ended { pid, keep }) = first else {
                 return false;
             };
-            wait_for_end(pid);
+            pid.inspect(|pid| wait_for_end(*pid));
             keep
         };
         drop(keep);

@@ -15,6 +15,7 @@ use super::mapped::Mapped;
 use super::mapper::{Answer, Mapper};
 use super::operation::Operation;
 use super::operation::plan;
+use super::pool::Retired;
 use super::reaper::{Reaper, end_at_once};
 use super::task::GuestTask;
 use super::thread::ThreadPages;
@@ -225,6 +226,18 @@ impl ProcessSpace {
         short
     }
 
+    /// A space whose process another one had before.
+    pub(super) fn emptied(&self) -> Option<ProcessSpace> {
+        let mapper = self.common.pool.take()?;
+        let common = Arc::clone(&self.common);
+        Some(ProcessSpace::new(common, mapper, Mapped::default()))
+    }
+
+    /// No process is used again.
+    pub(super) fn close_pool(&self) {
+        self.common.pool.close();
+    }
+
     /// Who waits for what has ended.
     pub(super) fn reaper(&self) -> &Reaper {
         &self.common.reaper
@@ -247,10 +260,18 @@ impl Drop for ProcessSpace {
                 end_at_once(pid);
             }
         }
-        let slot = Arc::clone(state.mapper.slot());
-        let (threads, kept) = (mem::take(&mut state.threads), mem::take(&mut state.kept));
-        let pid = state.mapper.pid();
-        self.common.reaper.end(pid, Box::new((slot, threads, kept)));
+        let mapper = state.mapper.clone();
+        let kept = (mem::take(&mut state.threads), mem::take(&mut state.kept));
+        let (reaper, pool) = (&self.common.reaper, &self.common.pool);
+        if state.check().is_ok() && pool.has_room() {
+            reaper.afterwards(Box::new(Retired {
+                mapper,
+                pool: Arc::clone(pool),
+                _kept: kept,
+            }));
+        } else {
+            reaper.end(mapper.pid(), Box::new((mapper, kept)));
+        }
     }
 }
 

@@ -29,6 +29,7 @@ use super::mapped::Mapped;
 use super::mapper::Mapper;
 use super::near::Place;
 use super::operation::Operation;
+use super::pool::Pool;
 use super::reaper::Reaper;
 use super::report::Reports;
 use super::{Common, ProcessSpace, guest_code, stub};
@@ -174,6 +175,7 @@ pub(super) fn start(memory: &MemoryFile) -> Result<ProcessSpace, Errno> {
         commands,
         reports,
         reaper,
+        pool: Arc::new(Pool::new()),
         _memory: memory.clone(),
     };
     let nothing = Mapped::default();
@@ -416,8 +418,9 @@ fn address<T>(of: *const T) -> u64 {
     of.addr() as u64
 }
 
-/// What removes the Sentry's memory, the filter with its token included.
-fn forget() -> Vec<Operation> {
+/// What removes everything but the stub: the Sentry's memory, with the filter and its token,
+/// or an application's.
+pub(super) fn forget() -> Vec<Operation> {
     let munmap = |start: u64, end: u64| Operation::new(libc::SYS_munmap, &[start, end - start]);
     vec![
         munmap(0, STUB),

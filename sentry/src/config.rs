@@ -39,17 +39,26 @@ pub struct Config {
     pub cpu_period: u64,
 }
 
-/// What a further container of a pod has in common with the first one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Whose name spaces a further container of a sandbox lives in; `None`: one of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shared {
     /// pid_namespaces(7).
-    pub pids: bool,
+    pub pids: Option<Neighbour>,
     /// ipc_namespaces(7).
-    pub ipc: bool,
+    pub ipc: Option<Neighbour>,
     /// uts_namespaces(7).
-    pub uts: bool,
+    pub uts: Option<Neighbour>,
     /// network_namespaces(7).
-    pub network: bool,
+    pub network: Option<Neighbour>,
+}
+
+/// A container of the same sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Neighbour {
+    /// The one that the sandbox was started with.
+    First,
+    /// A further one, by its name.
+    Further(String),
 }
 
 /// The root file system.

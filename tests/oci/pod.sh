@@ -30,7 +30,7 @@ until_true grep -q box b.out
 cat b.out
 until_true $RT exec b wget -qO- http://127.0.0.1:8080/file
 $RT exec b wget -qO- http://127.0.0.1:8080/file
-$RT exec b sh -c 'echo from b > /volume/note; ps | grep -c httpd'
+$RT exec b sh -c 'echo from b > /volume/note; ps -o comm | grep -c "^httpd"'
 $RT exec a cat /volume/note
 $RT exec a sh -c 'ps -o comm | grep -c "^httpd"'
 say status $RT exec b sh -c 'exit 5'

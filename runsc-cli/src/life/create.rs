@@ -271,7 +271,9 @@ fn run_held(
 
 fn prepare(root: &Root, making: &Making, options: &Options) -> Outcome<Prepared> {
     let bundle = spec::load(&making.bundle)?;
-    let mut container = spec::container(&bundle, &HostMounts::default())?;
+    let mut container = spec::container(&bundle, &HostMounts::default(), &|kind, path| {
+        pod::resident(root, kind, path)
+    })?;
     container.config.root.overlay |= making.overlay;
     let spec = bundle.spec;
     let rootfs = spec.root().as_ref().map(|root| root.path().clone());

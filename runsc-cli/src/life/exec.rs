@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use nix::sched::CloneFlags;
 use oci_spec::runtime::Process;
 use sentry::control::{Connection, ExecRequest, Terminal};
 
@@ -92,7 +93,13 @@ fn detach(
     outside: Option<Outside>,
 ) -> Outcome<ExitCode> {
     let terminal = outside.map(|outside| (outside.slave, outside.resized));
-    let pid = sandbox::hand_over(&record.id, connection, terminal, record.cgroup.as_ref())?;
+    let pid = sandbox::hand_over(
+        &record.id,
+        connection,
+        terminal,
+        record.cgroup.as_ref(),
+        CloneFlags::empty(),
+    )?;
     announce(exec, pid)?;
     Ok(ExitCode::SUCCESS)
 }

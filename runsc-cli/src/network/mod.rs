@@ -50,8 +50,7 @@ pub(crate) struct Found {
 /// The network of a container whose program is about to run; `None` if there is none but the
 /// loopback.
 pub(crate) fn find(record: &Record) -> Outcome<Option<Found>> {
-    // A pod's network is that of its first container.
-    if record.network_mode != Mode::Sandbox || record.sandbox.is_some() {
+    if record.network_mode != Mode::Sandbox {
         return Ok(None);
     }
     let named = record.network.clone();
@@ -62,24 +61,45 @@ pub(crate) fn find(record: &Record) -> Outcome<Option<Found>> {
         // An ordinary user owns no interface that others could have put there.
         return Ok(None);
     }
-    if is_hosts(&path)? {
+    let is_hosts = is_hosts(&path)?;
+    if let Some(sandbox) = &record.sandbox {
+        // It has that container's network, or none.
+        return match is_hosts || record.network.is_some() || !has_interfaces(&path)? {
+            true => Ok(None),
+            false => Err(Failure::new(format!(
+                "a container in the sandbox of {sandbox} cannot have a network of its own: give \
+                 it that container's, or none"
+            ))),
+        };
+    }
+    if is_hosts {
         log::warn!(
             "config.json: the container has no network: {} is the host's own",
             path.display()
         );
         return Ok(None);
     }
-    // The namespace is a thread's: it is left with its end.
+    let found = inside(&path, take_over)?;
+    Ok(Some(found).filter(|found| !found.sockets.is_empty()))
+}
+
+/// Does something in a network namespace, which is a thread's: it is left with its end.
+fn inside<T: Send>(path: &Path, act: impl FnOnce() -> Outcome<T> + Send) -> Outcome<T> {
     let look = || {
-        let namespace = File::open(&path).context(path.display())?;
+        let namespace = File::open(path).context(path.display())?;
         setns(&namespace, CloneFlags::CLONE_NEWNET).context(path.display())?;
-        take_over()
+        act()
     };
-    let found = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let joined = scope.spawn(look).join();
         joined.unwrap_or_else(|_| Err(Failure::new("reading the network namespace")))
-    })?;
-    Ok(Some(found).filter(|found| !found.sockets.is_empty()))
+    })
+}
+
+/// Whether callers have put any there.
+fn has_interfaces(path: &Path) -> Outcome<bool> {
+    let network = inside(path, read::network)?;
+    Ok(network.links.iter().any(|link| !link.is_loopback()))
 }
 
 /// The namespace of the Sentry's process.

@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::ExitCode;
 
 use nix::poll::PollFlags;
+use nix::sched::CloneFlags;
 use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{getegid, geteuid, write};
@@ -58,12 +59,13 @@ pub(crate) fn main() -> ExitCode {
     run().unwrap_or(ExitCode::from(KILLED))
 }
 
-/// Starts `runsk-exec`; its process id. It goes on without us.
+/// Starts `runsk-exec`, in new `namespaces`; its process id. It goes on without us.
 pub(crate) fn hand_over(
     id: &str,
     connection: Connection,
     terminal: Option<(OwnedFd, OwnedFd)>,
     cgroup: Option<&Cgroup>,
+    namespaces: CloneFlags,
 ) -> Outcome<i32> {
     let text = |text: &str| std::ffi::CString::new(text).context("a container's name");
     let executable = spawn::own_executable().context("/proc/self/exe")?;
@@ -79,7 +81,7 @@ pub(crate) fn hand_over(
         args: vec![text(EXEC)?, text(id)?],
         env: Vec::new(),
         fds: vec![connection.socket(), out, err],
-        namespaces: nix::sched::CloneFlags::empty(),
+        namespaces,
         identity: Identity {
             uid: geteuid().as_raw(),
             gid: getegid().as_raw(),

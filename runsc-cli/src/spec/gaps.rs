@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use oci_spec::runtime::{Linux, LinuxNamespaceType, Spec};
+use oci_spec::runtime::{Linux, LinuxNamespaceType as Kind, Spec};
 
 use super::{Membership, OCI_VERSION, network};
 use crate::failure::{Failure, Outcome};
@@ -11,7 +11,7 @@ use crate::hooks;
 /// Logs what has no effect, and refuses what cannot be left out or means nothing.
 pub(super) fn report(spec: &Spec, pod: Option<&Membership>) -> Outcome<()> {
     version(spec.version())?;
-    namespaces(spec, pod.is_some())?;
+    namespaces(spec, pod)?;
     if let Some(hooks) = spec.hooks() {
         hooks::check(hooks)?;
     }
@@ -102,15 +102,9 @@ fn propagation(word: Option<&str>) -> Outcome<()> {
 }
 
 /// A namespace without a path is the container's own kernel's matter: it has one of each
-/// kind. One with a path is another container's, or the host's.
-fn namespaces(spec: &Spec, in_pod: bool) -> Outcome<()> {
-    /// What a pod's containers can have in common.
-    const OF_PODS: [LinuxNamespaceType; 4] = [
-        LinuxNamespaceType::Pid,
-        LinuxNamespaceType::Ipc,
-        LinuxNamespaceType::Uts,
-        LinuxNamespaceType::Network,
-    ];
+/// kind. One with a path is another container's, in whose sandbox this one is to live then, or
+/// the host's. Those of the host that programs could tell from their own are refused.
+fn namespaces(spec: &Spec, pod: Option<&Membership>) -> Outcome<()> {
     for (at, namespace) in super::namespaces(spec).enumerate() {
         let kind = namespace.typ();
         if super::namespaces(spec)
@@ -124,23 +118,39 @@ fn namespaces(spec: &Spec, in_pod: bool) -> Outcome<()> {
         let Some(path) = namespace.path() else {
             continue;
         };
-        let (kind, path) = (namespace.typ(), path.display());
-        // They are the sandbox's, whatever the path leads to.
-        if in_pod && OF_PODS.contains(&kind) {
-            continue;
-        }
-        // It is not joined, but its interfaces are taken over.
-        if kind == LinuxNamespaceType::Network {
-            network::check(namespace.path().as_deref().unwrap_or(Path::new("")))?;
-        } else {
-            return Err(Failure::new(format!(
-                "linux.namespaces: cannot join the {kind} namespace {path}: remove its path \
-                 to give the container its own"
-            )));
+        let path = path.display();
+        match (kind, pod) {
+            (_, Some(pod)) if pod.shares(kind) => {}
+            // It is not joined, but its interfaces are taken over.
+            (Kind::Network, None) => {
+                network::check(namespace.path().as_deref().unwrap_or(Path::new("")))?;
+            }
+            (Kind::Network, Some(pod)) => {
+                return Err(Failure::new(format!(
+                    "linux.namespaces: a container in the sandbox of {} cannot have the network \
+                     {path}: give it that container's network, or none",
+                    pod.sandbox
+                )));
+            }
+            _ => {
+                return Err(Failure::new(format!(
+                    "linux.namespaces: cannot join the {kind} namespace {path}: no container of \
+                     runsk has it: remove its path to give the container its own"
+                )));
+            }
         }
     }
-    if !super::has_namespace(spec, LinuxNamespaceType::Pid) {
-        log::info!("config.json: the container cannot share the host's pids: it has its own");
+    // Who lists none at all has not chosen to share any.
+    if pod.is_some() || super::namespaces(spec).next().is_none() {
+        return Ok(());
+    }
+    for (kind, what) in [(Kind::Pid, "processes"), (Kind::Ipc, "shared memory")] {
+        if !super::has_namespace(spec, kind) {
+            return Err(Failure::new(format!(
+                "linux.namespaces: there is no {kind} namespace, and the host's {what} cannot be \
+                 shared: add {{\"type\": \"{kind}\"}} to give the container its own"
+            )));
+        }
     }
     Ok(())
 }

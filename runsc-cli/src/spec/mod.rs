@@ -41,7 +41,7 @@ pub(crate) use host_mounts::HostMounts;
 pub(crate) use ids::{IdMaps, IdRange};
 pub(crate) use mounts::Trees;
 pub(crate) use options::names as mount_options;
-pub(crate) use pod::Membership;
+pub(crate) use pod::{Find, Membership, Resident};
 pub(crate) use process::{console_size, convert as process};
 pub(crate) use seccomp::{ACTIONS as SECCOMP_ACTIONS, OPERATORS as SECCOMP_OPERATORS};
 
@@ -168,15 +168,19 @@ pub(crate) fn drop_unknown_capabilities(process: &mut Value) {
     }
 }
 
-/// Turns a bundle into a container; `mounts` are the host's.
-pub(crate) fn container(bundle: &Bundle, mounts: &HostMounts) -> Outcome<Container> {
+/// Turns a bundle into a container; `mounts` are the host's, `find` knows other containers.
+pub(crate) fn container(
+    bundle: &Bundle,
+    mounts: &HostMounts,
+    find: Find<'_>,
+) -> Outcome<Container> {
     let file = bundle.dir.join("config.json");
-    convert(bundle, mounts).context(file.display())
+    convert(bundle, mounts, find).context(file.display())
 }
 
-fn convert(bundle: &Bundle, host: &HostMounts) -> Outcome<Container> {
+fn convert(bundle: &Bundle, host: &HostMounts, find: Find<'_>) -> Outcome<Container> {
     let spec = &bundle.spec;
-    let membership = pod::membership(spec)?;
+    let membership = pod::membership(spec, find)?;
     gaps::report(spec, membership.as_ref())?;
     let linux = spec.linux().as_ref();
 

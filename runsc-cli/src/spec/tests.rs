@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use sentry::config::{MountConfig, MountSource};
 
-use super::{Bundle, Container, HostMounts, IdRange, container, load};
+use oci_spec::runtime::LinuxNamespaceType as Kind;
+use sentry::config::{Neighbour, Shared};
+
+use super::{Bundle, Container, Find, HostMounts, IdRange, Resident, container, load};
 use crate::failure::Outcome;
 
 const DOCKER: &str = include_str!("samples/docker.json");
@@ -31,7 +34,11 @@ impl Dir {
     }
 
     fn convert(&self) -> Outcome<Container> {
-        container(&load(&self.0)?, &HostMounts::default())
+        self.convert_beside(&|_, _| None)
+    }
+
+    fn convert_beside(&self, find: Find<'_>) -> Outcome<Container> {
+        container(&load(&self.0)?, &HostMounts::default(), find)
     }
 }
 
@@ -207,6 +214,18 @@ fn what_is_wrong_is_named() {
             "cannot join the ipc namespace /proc/1/ns/ipc",
         ),
         (
+            "pids",
+            r#""type": "pid""#,
+            r#""type": "time""#,
+            "there is no pid namespace",
+        ),
+        (
+            "shared-memory",
+            r#""type": "ipc""#,
+            r#""type": "time""#,
+            "there is no ipc namespace",
+        ),
+        (
             "proc",
             "@DIR@/data",
             "/proc/sys/kernel",
@@ -223,6 +242,46 @@ fn what_is_wrong_is_named() {
         let refused = refusal(test, from, to);
         assert!(refused.contains(expected), "{test}: {refused}");
         assert!(!refused.contains('\n'));
+    }
+}
+
+#[test]
+fn namespaces_of_other_containers_lead_into_their_sandbox() {
+    // Process 7 is that of "a", 8 that of "b" in its sandbox, 9 that of "c".
+    let find = |_: Kind, path: &Path| {
+        let (id, sandbox) = match path.to_str()?.strip_prefix("/proc/")?.get(..1)? {
+            "7" => ("a", None),
+            "8" => ("b", Some("a".to_owned())),
+            "9" => ("c", None),
+            _ => return None,
+        };
+        Some(Resident {
+            id: id.to_owned(),
+            sandbox,
+        })
+    };
+    let convert = |test: &str, pid: &str, ipc: &str| {
+        let pid = format!(r#""type": "pid", "path": "/proc/{pid}/ns/pid""#);
+        let ipc = format!(r#""type": "ipc", "path": "/proc/{ipc}/ns/ipc""#);
+        let config = DOCKER.replace(r#""type": "pid""#, &pid);
+        let config = config.replace(r#""type": "ipc""#, &ipc);
+        let container = Dir::new(test, &config).convert_beside(&find);
+        container.map(|container| container.membership.expect("a sandbox"))
+    };
+    let joined = convert("join", "8", "7").expect("one sandbox");
+    assert_eq!(joined.sandbox, "a");
+    let shared = Shared {
+        pids: Some(Neighbour::Further("b".to_owned())),
+        ipc: Some(Neighbour::First),
+        ..Shared::default()
+    };
+    assert_eq!(joined.shared, shared);
+    for (pid, ipc, expected) in [
+        ("7", "9", "does not live in the sandbox a"),
+        ("7", "1", "cannot join the ipc namespace /proc/1/ns/ipc"),
+    ] {
+        let refused = convert("torn", pid, ipc).expect_err("refused").to_string();
+        assert!(refused.contains(expected), "{refused}");
     }
 }
 

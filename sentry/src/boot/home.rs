@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use syscalls::errno::ESRCH;
+
 use super::process::host_error;
-use super::{BootError, Member};
+use super::{BootError, Container, Member};
 use crate::cgroup::{self, CgroupNamespace, Group};
+use crate::config::Neighbour;
 use crate::ipc::IpcNamespace;
 use crate::kernel::{Kernel, UtsNamespace};
 use crate::net::NetNamespace;
@@ -35,36 +38,58 @@ impl Home {
         }
     }
 
-    /// That of a further one.
-    pub(super) fn in_pod(kernel: &Kernel, member: &Member) -> Result<Self, BootError> {
+    /// That of a further one; `find` knows those that are there.
+    pub(super) fn in_pod(
+        kernel: &Kernel,
+        member: &Member,
+        find: impl Fn(&str) -> Option<Arc<Container>>,
+    ) -> Result<Self, BootError> {
         let first = Self::first(kernel);
         let (shared, config) = (&member.shared, &member.config);
         let named = |errno| BootError::Name {
             name: member.name.clone(),
             errno,
         };
+        let of = |neighbour: &Neighbour| match neighbour {
+            Neighbour::First => Ok(first.clone()),
+            Neighbour::Further(name) => {
+                let found = find(name).and_then(|container| {
+                    let leader = container.first().leader()?;
+                    Some(Self::of(&leader, container.group()))
+                });
+                found.ok_or_else(|| BootError::Name {
+                    name: name.clone(),
+                    errno: ESRCH,
+                })
+            }
+        };
         let name = FileName::new(member.name.as_bytes()).map_err(named)?;
         let (limits, pids_max) = cgroup::limits_of(config);
+        let pids = match &shared.pids {
+            Some(neighbour) => of(neighbour)?.pids,
+            None => PidNamespace::new(&first.pids, &first.pids.user)
+                .map_err(host_error("a pid name space"))?,
+        };
+        let ipc = match &shared.ipc {
+            Some(neighbour) => of(neighbour)?.ipc,
+            None => Arc::default(),
+        };
+        let uts = match &shared.uts {
+            Some(neighbour) => of(neighbour)?.uts,
+            None => Arc::new(UtsNamespace::new(config)),
+        };
+        let net = match &shared.network {
+            Some(neighbour) => of(neighbour)?.net,
+            None => NetNamespace::new(&first.net.user),
+        };
+        // The last thing that can fail: nothing of it is left then.
         let group = first.group.make_container(&name, limits, pids_max);
         let group = group.map_err(named)?;
         Ok(Home {
-            pids: match shared.pids {
-                true => first.pids,
-                false => PidNamespace::new(&first.pids, &first.pids.user)
-                    .map_err(host_error("a pid name space"))?,
-            },
-            ipc: match shared.ipc {
-                true => first.ipc,
-                false => Arc::default(),
-            },
-            uts: match shared.uts {
-                true => first.uts,
-                false => Arc::new(UtsNamespace::new(config)),
-            },
-            net: match shared.network {
-                true => first.net,
-                false => NetNamespace::new(&first.net.user),
-            },
+            pids,
+            ipc,
+            uts,
+            net,
             cgroups: CgroupNamespace::new(&group, &first.cgroups.user),
             group,
         })

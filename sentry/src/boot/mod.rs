@@ -146,7 +146,7 @@ pub struct Member {
     pub name: String,
     /// Mounts, the first process, and the rest.
     pub config: Config,
-    /// What it has in common with the first one.
+    /// What it has in common with others.
     pub shared: Shared,
     /// Serves its trees.
     pub gofer: gofer::Client,
@@ -200,7 +200,9 @@ impl Sandbox {
     /// Makes a further container, whose first process is then ready to run its program.
     pub fn add(&self, member: Member) -> Result<Arc<Container>, BootError> {
         let name = member.name.clone();
-        let home = Home::in_pod(&self.kernel, &member)?;
+        let home = Home::in_pod(&self.kernel, &member, |name| {
+            self.members.lock().get(name).cloned()
+        })?;
         let group = home.group.clone();
         let made = Container::new(
             &self.kernel,

@@ -78,7 +78,7 @@ pub struct CreateRequest {
     pub name: String,
     /// The container.
     pub config: Config,
-    /// What it has in common with the first one.
+    /// What it has in common with others.
     pub shared: Shared,
     /// What the last descriptors are that come along.
     pub terminal: Terminal,

@@ -43,7 +43,7 @@ pub(super) const ROWS: &[Row] = &[
     differs(
         NAMESPACES,
         "The runtime MUST place the container process in the namespace associated with that path",
-        "a network namespace of the host can be given; those of the other kinds belong to another kernel, and are refused",
+        "a network namespace of the host can be given, and those of containers of runsk; others of the host belong to another kernel, and are refused",
         |b| {
             for kind in ["ipc", "uts", "pid"] {
                 with_path(b, kind, &format!("/proc/self/ns/{kind}"))?;
@@ -51,7 +51,7 @@ pub(super) const ROWS: &[Row] = &[
             let other = NetworkNamespace::new()?;
             let out = b.run("echo on", |c| {
                 let network = json!({ "type": "network", "path": other.path });
-                c["linux"]["namespaces"] = json!([{ "type": "pid" }, network]);
+                c["linux"]["namespaces"] = json!([{ "type": "pid" }, { "type": "ipc" }, network]);
             })?;
             same("output", out, "on")
         },
@@ -70,11 +70,15 @@ pub(super) const ROWS: &[Row] = &[
     differs(
         NAMESPACES,
         "If a namespace type is not specified in the namespaces array, the container MUST inherit the runtime namespace of that type",
-        "processes, ipc and mounts of the host are another kernel's: the container has its own of each",
+        "processes, ipc and mounts of the host are another kernel's: a container that lists namespaces and leaves out pid or ipc is refused, and has its own mounts in any case",
         |b| {
-            let out = b.run("echo $$", |c| {
-                c["linux"]["namespaces"] = json!([{ "type": "mount" }])
-            })?;
+            for (there, missing) in [("ipc", "no pid"), ("pid", "no ipc")] {
+                let said = b.refuses(|c| {
+                    c["linux"]["namespaces"] = json!([{ "type": "mount" }, { "type": there }])
+                })?;
+                ensure(said.err.contains(missing), said.err)?;
+            }
+            let out = b.run("echo $$", |c| c["linux"]["namespaces"] = json!([]))?;
             same("pid", out, "1")
         },
     ),

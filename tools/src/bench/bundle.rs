@@ -74,7 +74,12 @@ impl Bundle {
     /// Writes the configuration of a container that runs `args`.
     pub(super) fn configure(&self, args: &[&str]) -> Result<(), String> {
         let text = serde_json::to_vec(&self.config(args)).map_err(|error| error.to_string())?;
-        write(&self.dir.join("config.json"), &text)
+        let file = self.dir.join("config.json");
+        // Somebody may be reading it.
+        match fs::read(&file).is_ok_and(|there| there == text) {
+            true => Ok(()),
+            false => write(&file, &text),
+        }
     }
 
     /// As container engines write it, without cgroups and without a filter of calls.

@@ -169,6 +169,26 @@ pub(super) const IDLE_TIME: Case = case(
     None,
 );
 
+pub(super) const MANY_IN_A_ROW: Case = case(
+    "many-in-a-row",
+    "100 lives one after the other, µs",
+    Micros(15_000.0),
+    None,
+);
+
+pub(super) const MANY_AT_ONCE: Case = case("many-at-once", "50 lives at once, µs", Any, None);
+
+/// Kilobytes, as [`IDLE_MEMORY`].
+pub(super) const MANY_IDLE: Case =
+    case("many-idle", "50 that sleep: PSS, KiB", Micros(8192.0), None);
+
+pub(super) const MANY_WITH_COMMANDS: Case = case(
+    "many-with-commands",
+    "… with the commands that wait, KiB",
+    Any,
+    None,
+);
+
 const CPU_BOUND: Target = Native(1.15);
 const OTHER: Target = Native(2.0);
 

@@ -55,7 +55,7 @@ pub(super) fn run(
 }
 
 /// The process and all below it.
-fn family(child: &Child) -> Vec<u32> {
+pub(super) fn family(child: &Child) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let pid = entry.file_name().to_string_lossy().parse::<u32>();
@@ -92,7 +92,7 @@ fn name(pid: u32) -> String {
 }
 
 /// Proportional set size, KiB; proc(5).
-fn pss(pid: u32) -> u32 {
+pub(super) fn pss(pid: u32) -> u32 {
     field(&read(pid, "smaps_rollup"), "Pss")
 }
 

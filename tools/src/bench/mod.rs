@@ -3,7 +3,7 @@
 //!
 //! - `case`: what is measured and what it may cost; the programs are in `tools/guest/`.
 //! - `system`: what it is measured on. `machine`: what else the machine does meanwhile.
-//! - `latency`, `lifecycle`, `memory`, `programs`: the four parts.
+//! - `latency`, `lifecycle`, `memory`, `many`, `programs`: the parts.
 //! - `report`: the table and the JSON; `plot`: the picture.
 
 mod bundle;
@@ -13,6 +13,7 @@ mod latency;
 mod lifecycle;
 mod limited;
 mod machine;
+mod many;
 mod memory;
 mod plot;
 mod programs;
@@ -75,6 +76,8 @@ enum Part {
     Lifecycle,
     /// Memory and processor time of a container that sleeps.
     Idle,
+    /// Many containers, one after the other and side by side.
+    Many,
     /// Whole programs.
     Programs,
 }
@@ -113,6 +116,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
     }
     if options.has(Part::Idle) {
         memory::run(&bundles, &systems, &mut report)?;
+    }
+    if options.has(Part::Many) {
+        many::run(&bundles, &systems, &mut report)?;
     }
     if options.has(Part::Programs) {
         programs::run(options, &systems, &mut report)?;

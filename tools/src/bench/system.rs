@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::bundle::Bundle;
 
@@ -80,6 +81,9 @@ fn platforms(runsk: &Path) -> Result<Vec<String>, String> {
         .collect())
 }
 
+/// Tells containers apart.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
 /// In a mount namespace of its own: what a container gets, then the program.
 const NATIVE: &str = "mount -t tmpfs tmpfs \"$1/tmp\" && mount --rbind /dev \"$1/dev\" && \
     mount -t proc proc \"$1/proc\" && root=$1 && shift && exec chroot \"$root\" \"$@\"";
@@ -123,7 +127,8 @@ impl System {
                 bundle.configure(args)?;
                 let mut command = Command::new(binary);
                 command.args(["run", "--bundle"]).arg(&bundle.dir);
-                command.arg(format!("runsk-bench-{}", std::process::id()));
+                let number = NEXT.fetch_add(1, Ordering::Relaxed);
+                command.arg(format!("runsk-bench-{}-{number}", std::process::id()));
                 command
             }
         };

@@ -11,6 +11,7 @@ mod bpf;
 pub mod cgroup;
 pub mod config;
 pub mod control;
+mod core_dump;
 mod dispatch;
 pub mod epoll;
 pub mod eventfd;

@@ -29,6 +29,7 @@ use crate::sync::{Level, Mutex};
 use crate::task::Task;
 
 pub(crate) use attach::{Tracee, clone_event, note_end, release_tracees};
+pub(crate) use registers::register_set;
 pub(crate) use stop::{Event, Watch};
 pub(crate) use wait::News;
 

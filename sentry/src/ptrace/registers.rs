@@ -123,22 +123,7 @@ impl Stopped {
 
     /// A register set, whole; `EINVAL` for one that there is not.
     pub(super) fn register_set(&self, kind: u64) -> Result<Vec<u8>, Errno> {
-        match kind {
-            NT_PRSTATUS => Ok(words(&self.regs).as_bytes().to_vec()),
-            NT_PRFPREG => {
-                let bytes = self.fp()?.as_bytes();
-                Ok(bytes.get(..LEGACY).ok_or(EFAULT)?.to_vec())
-            }
-            NT_X86_XSTATE => {
-                let fp = self.fp()?;
-                let mut bytes = fp.as_bytes().to_vec();
-                if let Some(place) = bytes.get_mut(SOFTWARE..SOFTWARE + 8) {
-                    place.copy_from_slice(&FpState::features().to_le_bytes());
-                }
-                Ok(bytes)
-            }
-            _ => Err(EINVAL),
-        }
+        register_set(&self.regs, self.fp.as_ref(), kind)
     }
 
     /// Replaces a register set, or, of the general registers, the first ones.
@@ -180,6 +165,26 @@ impl Stopped {
     fn set_fp(&mut self, state: FpState) {
         self.fp = Some(state);
         self.fp_changed = true;
+    }
+}
+
+/// A register set, whole, of a thread with these registers; `EINVAL` for one that there is not.
+pub(crate) fn register_set(regs: &Regs, fp: Option<&FpState>, kind: u64) -> Result<Vec<u8>, Errno> {
+    match kind {
+        NT_PRSTATUS => Ok(words(regs).as_bytes().to_vec()),
+        NT_PRFPREG => {
+            let bytes = fp.ok_or(EIO)?.as_bytes();
+            Ok(bytes.get(..LEGACY).ok_or(EFAULT)?.to_vec())
+        }
+        NT_X86_XSTATE => {
+            let fp = fp.ok_or(EIO)?;
+            let mut bytes = fp.as_bytes().to_vec();
+            if let Some(place) = bytes.get_mut(SOFTWARE..SOFTWARE + 8) {
+                place.copy_from_slice(&FpState::features().to_le_bytes());
+            }
+            Ok(bytes)
+        }
+        _ => Err(EINVAL),
     }
 }
 

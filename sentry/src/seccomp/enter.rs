@@ -84,7 +84,9 @@ impl Current {
                 Some(self.end_thread(Signal::SYS))
             }
             _ => {
-                self.group.kill(ExitStatus::Killed(Signal::SYS));
+                let at = UserAddr::new(self.regs.rip);
+                let info = Siginfo::seccomp(at, nr, AUDIT_ARCH_X86_64, 0);
+                self.end_with_dump(Signal::SYS, &info);
                 self.mark_work();
                 Some(Err(Stop::Registers))
             }

@@ -84,9 +84,10 @@ impl Current {
         let protected = self.group.is_protected() && !SigSet::UNBLOCKABLE.contains(signal);
         match signal.default_action() {
             DefaultAction::Ignore | DefaultAction::Continue => {}
-            DefaultAction::Terminate | DefaultAction::Stop if protected => {}
+            DefaultAction::Terminate | DefaultAction::Core | DefaultAction::Stop if protected => {}
             DefaultAction::Stop => self.begin_stop(signal, seen),
-            DefaultAction::Terminate => {
+            DefaultAction::Terminate => drop(self.group.kill(ExitStatus::Killed(signal))),
+            DefaultAction::Core => {
                 if SigSet::SYNCHRONOUS.contains(signal) {
                     log::info!(
                         "{}: {signal:?} code {} at {:#x}: rip {:#x} rsp {:#x}",
@@ -97,7 +98,7 @@ impl Current {
                         self.regs.rsp
                     );
                 }
-                self.group.kill(ExitStatus::Killed(signal));
+                self.end_with_dump(signal, info);
             }
         }
     }

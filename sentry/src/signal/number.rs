@@ -32,8 +32,10 @@ signals! {
 /// What a process does on a signal that it neither handles nor ignores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultAction {
-    /// The process ends; signal(7) marks some of these as "Core".
+    /// The process ends.
     Terminate,
+    /// The process ends, and leaves a core file.
+    Core,
     /// Nothing.
     Ignore,
     /// The process stops.
@@ -90,6 +92,16 @@ impl Signal {
             Self::CHLD | Self::URG | Self::WINCH => DefaultAction::Ignore,
             Self::CONT => DefaultAction::Continue,
             Self::STOP | Self::TSTP | Self::TTIN | Self::TTOU => DefaultAction::Stop,
+            Self::QUIT
+            | Self::ILL
+            | Self::TRAP
+            | Self::ABRT
+            | Self::BUS
+            | Self::FPE
+            | Self::SEGV
+            | Self::XCPU
+            | Self::XFSZ
+            | Self::SYS => DefaultAction::Core,
             _ => DefaultAction::Terminate,
         }
     }

@@ -11,6 +11,7 @@ use syscalls::{Errno, Fd, Restart, Run, Stop, SysResult, UserCStr, UserPtr, call
 
 use super::exec_creds::ExecCredentials;
 use super::{Current, ExitStatus, Resource};
+use crate::core_dump::Registers;
 use crate::loader::{self, Image, Program, Refusal};
 use crate::ptrace::Event;
 use crate::signal::{AltStack, Signal};
@@ -179,6 +180,23 @@ impl Current {
 
     /// Ends all other threads of the process, and takes the number of the leader.
     fn become_sole(&mut self) -> Result<(), Stop> {
+        self.end_other_threads(None)?;
+        let mut tree = self.kernel.pids.lock();
+        let before = self.tid();
+        tree.make_leader(self.task());
+        let mut state = self.group.state();
+        state.sole = None;
+        state.leader_status = None;
+        if before != self.tid() {
+            log::debug!("thread {before} is now {}", self.tid());
+        }
+        Ok(())
+    }
+
+    /// Waits until the thread is alone in its process, of whose threads the others end;
+    /// where there are `remains`, with their registers in there. Until `sole` is `None`
+    /// again there is no new one.
+    fn end_other_threads(&self, remains: Option<Vec<Registers>>) -> Result<(), Stop> {
         {
             let mut state = self.group.state();
             if state.end.is_some() || state.sole.is_some() {
@@ -186,6 +204,7 @@ impl Current {
                 return Err(Stop::Restart(Restart::NoIntr));
             }
             state.sole = Some(self.tid());
+            state.remains = remains;
             for thread in &state.threads {
                 if thread.tid() != self.tid() {
                     thread.kick();
@@ -198,17 +217,14 @@ impl Current {
             } else {
                 Err(EAGAIN.into())
             }
-        })?;
-        let mut tree = self.kernel.pids.lock();
-        let before = self.tid();
-        tree.make_leader(self.task());
-        let mut state = self.group.state();
-        state.sole = None;
-        state.leader_status = None;
-        if before != self.tid() {
-            log::debug!("thread {before} is now {}", self.tid());
-        }
-        Ok(())
+        })
+    }
+
+    /// Ends the other threads before memory is dumped: their registers, or `None` if the
+    /// process ends already.
+    pub(crate) fn stand_alone_for_dump(&self) -> Option<Vec<Registers>> {
+        self.end_other_threads(Some(Vec::new())).ok()?;
+        self.group.state().remains.take()
     }
 
     /// From here on there is no way back.

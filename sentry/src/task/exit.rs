@@ -7,6 +7,7 @@ use syscalls::abi::signal::{SigactionFlags, Siginfo};
 use syscalls::{Run, Stop, SysResult, UserAddr, UserPtr, call};
 
 use super::{Current, ExitStatus, Pid, Process, Task, Terminal, ThreadGroup, Tree, Usage, Zombie};
+use crate::core_dump::Registers;
 use crate::kernel::Kernel;
 use crate::mm::{Mm, Sharing};
 use crate::ptrace::{note_end, release_tracees};
@@ -34,18 +35,42 @@ impl Current {
     pub(crate) fn exit(mut self) {
         let end = self.own.exit.or_else(|| self.group.state().end);
         self.stop_before_exit(end.unwrap_or(ExitStatus::Exited(0)));
+        let dumped = self.leave_registers();
         let status = self.own.exit;
         let task = self.task().clone();
         let mm = self.mem().clone();
         stop_taking_signals(&task);
         // Before those who wait for the thread hear of its end.
         task.kernel.pids.lock().pass_on_children(&task);
-        super::robust::release(&mut self);
+        if dumped {
+            // The memory stays as it was.
+            task.clear_child_tid.store(0, Ordering::Relaxed);
+        } else {
+            super::robust::release(&mut self);
+        }
         let usage = task.usage();
         task.set_interrupt(None);
         self.context.finish();
         drop(self);
         leave(&task, mm, status, usage);
+    }
+}
+
+impl Current {
+    /// For a dump of the process's memory; false unless that is why the thread ends.
+    fn leave_registers(&mut self) -> bool {
+        if self.group.state().remains.is_none() {
+            return false;
+        }
+        let registers = Registers {
+            numbers: self.numbers(),
+            regs: self.regs,
+            fp: self.context.fp_state().ok(),
+        };
+        if let Some(remains) = &mut self.group.state().remains {
+            remains.push(registers);
+        }
+        true
     }
 }
 

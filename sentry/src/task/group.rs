@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use super::status::StopEvent;
 use super::{ExitStatus, Limits, Numbers, Pid, Session, Task, Usage, WorstCase};
 use crate::cgroup::Group;
+use crate::core_dump::Registers;
 use crate::namespace::UserNamespace;
 use crate::signal::{GroupSignals, Signal, SignalHandlers};
 use crate::sync::{Level, Mutex, MutexGuard, Slot};
@@ -71,8 +72,10 @@ pub(crate) struct GroupState {
     pub(crate) end: Option<ExitStatus>,
     /// How the leader ended, if it did: the process's status unless that is decided.
     pub(crate) leader_status: Option<ExitStatus>,
-    /// The thread that wants to be alone for execve(2).
+    /// The thread that wants to be alone: for execve(2), or to dump the memory.
     pub(crate) sole: Option<Pid>,
+    /// What threads leave behind that end for a dump, while there is to be one.
+    pub(crate) remains: Option<Vec<Registers>>,
     /// Job control.
     pub(crate) stop: StopState,
     /// A stop or continuation that the parent has not waited for.
@@ -148,6 +151,7 @@ impl ThreadGroup {
                     end: None,
                     leader_status: None,
                     sole: None,
+                    remains: None,
                     stop: StopState::Running,
                     stop_event: None,
                     past_usage: Usage::default(),

@@ -1,6 +1,6 @@
 //! How a process or thread ended, and what else wait4(2) tells.
 
-use syscalls::abi::signal::{CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED};
+use syscalls::abi::signal::{CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED};
 
 use crate::signal::Signal;
 
@@ -9,9 +9,10 @@ use crate::signal::Signal;
 pub enum ExitStatus {
     /// exit(2) or exit_group(2), with the low byte of its argument.
     Exited(u8),
-    /// A signal. Differs from Linux: memory is never dumped, so that the bit for "core
-    /// dumped" is never set, as with RLIMIT_CORE 0.
+    /// A signal.
     Killed(Signal),
+    /// A signal, and there is a core file, core(5).
+    Dumped(Signal),
 }
 
 impl ExitStatus {
@@ -25,9 +26,12 @@ impl ExitStatus {
     /// As wait4(2) stores it.
     #[must_use]
     pub fn to_wait(self) -> i32 {
+        /// WCOREDUMP.
+        const DUMPED: i32 = 0x80;
         match self {
             ExitStatus::Exited(code) => i32::from(code) << 8,
             ExitStatus::Killed(signal) => signal.raw(),
+            ExitStatus::Dumped(signal) => signal.raw() | DUMPED,
         }
     }
 
@@ -37,6 +41,7 @@ impl ExitStatus {
         match self {
             ExitStatus::Exited(code) => (CLD_EXITED, i32::from(code)),
             ExitStatus::Killed(signal) => (CLD_KILLED, signal.raw()),
+            ExitStatus::Dumped(signal) => (CLD_DUMPED, signal.raw()),
         }
     }
 
@@ -45,7 +50,7 @@ impl ExitStatus {
     pub fn to_shell(self) -> i32 {
         match self {
             ExitStatus::Exited(code) => i32::from(code),
-            ExitStatus::Killed(signal) => 128 + signal.raw(),
+            ExitStatus::Killed(signal) | ExitStatus::Dumped(signal) => 128 + signal.raw(),
         }
     }
 }

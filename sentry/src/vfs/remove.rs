@@ -14,7 +14,7 @@ use crate::task::{Credentials, Current};
 
 impl Current {
     /// unlink(2).
-    pub(super) fn remove_file(&self, dirfd: Fd, path: &[u8]) -> Result<(), Errno> {
+    pub(crate) fn remove_file(&self, dirfd: Fd, path: &[u8]) -> Result<(), Errno> {
         let creds = self.creds.get();
         let entry = self.walk_to_entry(&creds, dirfd, path)?;
         let EntryName::Name(name, slash) = entry.name else {

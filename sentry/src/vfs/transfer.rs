@@ -238,7 +238,7 @@ impl File {
     }
 
     /// One write, without waiting. `EFBIG` at `limit`, RLIMIT_FSIZE.
-    pub(super) fn write_once(
+    pub(crate) fn write_once(
         &self,
         source: &mut Source<'_>,
         at: At,

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use syscalls::abi::task::{
-    SECCOMP_ACTIONS, SECCOMP_GET_ACTION_AVAIL, SECCOMP_GET_NOTIF_SIZES, SECCOMP_RET_USER_NOTIF,
-    SECCOMP_SET_MODE_FILTER, SECCOMP_SET_MODE_STRICT, SeccompFlags, SeccompNotifSizes, SockFilter,
-    SockFprog,
+    SECCOMP_ACTIONS, SECCOMP_GET_ACTION_AVAIL, SECCOMP_GET_NOTIF_SIZES, SECCOMP_SET_MODE_FILTER,
+    SECCOMP_SET_MODE_STRICT, SeccompFlags, SeccompNotifSizes, SockFilter, SockFprog,
 };
-use syscalls::errno::{EACCES, EINVAL, EOPNOTSUPP, ESRCH};
+use syscalls::errno::{EACCES, EBUSY, EINVAL, EOPNOTSUPP, ESRCH};
 use syscalls::{Arg, Errno, Run, SysResult, UserAddr, UserPtr, call};
 
 use super::filters::{Filter, Filters};
+use super::listener::Listener;
 use super::{Mode, Seccomp};
 use crate::bpf::{Dialect, MAX_LEN, Program};
+use crate::fd::CloseOnExec;
 use crate::task::{Capabilities, Current, Task};
 
 /// `SECCOMP_MODE_STRICT` and `SECCOMP_MODE_FILTER` of prctl(2).
@@ -27,9 +28,8 @@ impl Run<Current> for call::Seccomp {
             SECCOMP_SET_MODE_FILTER => task.set_filter(self.flags, self.args),
             SECCOMP_GET_ACTION_AVAIL if self.flags == 0 => {
                 let action: u32 = task.mem().read(self.args.cast())?;
-                // Differs from Linux: nobody can be asked about calls.
                 let known = SECCOMP_ACTIONS.iter().any(|(_, a)| *a == i64::from(action));
-                if !known || action == SECCOMP_RET_USER_NOTIF {
+                if !known {
                     return Err(EOPNOTSUPP.into());
                 }
                 Ok(0)
@@ -70,20 +70,40 @@ impl Current {
 
     fn set_filter(&mut self, flags: u32, at: UserAddr) -> SysResult {
         let flags = SeccompFlags::decode(flags.into())?;
-        let unserved = SeccompFlags::NEW_LISTENER | SeccompFlags::WAIT_KILLABLE_RECV;
-        if flags.intersects(unserved) {
-            return Err(EINVAL.why("listeners of seccomp(2)").into());
+        let new_listener = flags.contains(SeccompFlags::NEW_LISTENER);
+        let killable = flags.contains(SeccompFlags::WAIT_KILLABLE_RECV);
+        // Both would want the result.
+        let both = new_listener && flags.contains(SeccompFlags::TSYNC);
+        if (both && !flags.contains(SeccompFlags::TSYNC_ESRCH)) || (killable && !new_listener) {
+            return Err(EINVAL.into());
         }
         let program = self.read_program(at)?;
+        let listener = new_listener.then(|| Listener::new(killable));
+        let opened = match &listener {
+            Some(listener) => Some((self.reserve_fd()?, listener.open(self))),
+            None => None,
+        };
         let filter = Filter {
             program,
             log: flags.contains(SeccompFlags::LOG),
+            listener,
         };
+        let told = self.install_filter(flags, filter)?;
+        match opened {
+            Some((fd, file)) => fd.fill(file, CloseOnExec::Yes).to_result(),
+            None => Ok(told),
+        }
+    }
+
+    fn install_filter(&self, flags: SeccompFlags, filter: Filter) -> SysResult {
         let state = self.group.state();
         if self.seccomp.mode() == Mode::Strict {
             return Err(EINVAL.into());
         }
         let old = self.seccomp.filters();
+        if filter.listener.is_some() && old.as_ref().is_some_and(|old| old.have_listener()) {
+            return Err(EBUSY.into());
+        }
         let filters = Filters::extend(old.as_deref(), filter)?;
         let others = || {
             state

@@ -10,6 +10,7 @@ use syscalls::{Stop, SysResult, UserAddr};
 
 use super::Mode;
 use super::filters::ACTION;
+use super::listener::Answer;
 use crate::ptrace::Event;
 use crate::signal::Signal;
 use crate::task::{Current, ExitStatus};
@@ -78,8 +79,7 @@ impl Current {
                 Some(Err(Stop::Registers))
             }
             SECCOMP_RET_TRACE => self.ask_tracer(value, seen),
-            // Nobody listens.
-            SECCOMP_RET_USER_NOTIF => Some(Err(ENOSYS.into())),
+            SECCOMP_RET_USER_NOTIF => self.ask_supervisor(&data),
             SECCOMP_RET_KILL_THREAD if self.group.thread_count() > 1 => {
                 Some(self.end_thread(Signal::SYS))
             }
@@ -108,6 +108,24 @@ impl Current {
             return Some(Err(Stop::Registers));
         }
         self.check_filters(Seen::Yes)
+    }
+
+    /// Another process decides, if one listens.
+    fn ask_supervisor(&mut self, data: &SeccompData) -> Option<SysResult> {
+        let filters = self.seccomp.filters();
+        let filter = filters
+            .as_ref()
+            .and_then(|filters| filters.ask(data).1.cloned());
+        let listener = filter.and_then(|filter| filter.listener.clone());
+        let Some(listener) = listener else {
+            return Some(Err(ENOSYS.into()));
+        };
+        drop(filters);
+        match listener.ask(self, data) {
+            Ok(Answer::Continue) => None,
+            Ok(Answer::Result(value)) => Some(Ok(value)),
+            Err(stop) => Some(Err(stop)),
+        }
     }
 
     /// Ends this thread alone, as if by a signal.

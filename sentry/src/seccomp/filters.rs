@@ -9,6 +9,7 @@ use syscalls::abi::task::{
 };
 use syscalls::errno::ENOMEM;
 
+use super::listener::Listener;
 use crate::bpf::{Fetch, Program};
 
 /// Upper half of a filter's result.
@@ -27,6 +28,16 @@ pub(super) struct Filter {
     pub(super) program: Program,
     /// What it refuses is logged.
     pub(super) log: bool,
+    /// Whom it leaves calls to.
+    pub(super) listener: Option<Arc<Listener>>,
+}
+
+impl Drop for Filter {
+    fn drop(&mut self) {
+        if let Some(listener) = &self.listener {
+            listener.abandon();
+        }
+    }
 }
 
 /// What is known of a number.
@@ -67,6 +78,11 @@ impl Filters {
 
     pub(super) fn count(&self) -> usize {
         self.list.len()
+    }
+
+    /// True if one of them leaves calls to somebody.
+    pub(super) fn have_listener(&self) -> bool {
+        self.list.iter().any(|filter| filter.listener.is_some())
     }
 
     /// True if this is `other` or what `other` was made from.
@@ -141,6 +157,7 @@ mod tests {
         Filter {
             program: Program::decode(&code, crate::bpf::Dialect::Calls).unwrap(),
             log: false,
+            listener: None,
         }
     }
 

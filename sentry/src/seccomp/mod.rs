@@ -4,7 +4,8 @@
 //! run over what there is to know of a call ([`run`]). A thread has all filters that were
 //! ever installed in it ([`filters`]): the newest is asked first, and the strictest answer
 //! holds. The dispatcher asks before it serves a call ([`enter`]); whether a filter allows
-//! a call whatever its arguments is found out once.
+//! a call whatever its arguments is found out once. A filter can leave calls to another
+//! process ([`listener`]).
 //!
 //! A thread's filters change under the lock of its [`crate::task::ThreadGroup`]: one
 //! thread may give its own to all others.
@@ -12,6 +13,7 @@
 mod calls;
 mod enter;
 mod filters;
+mod listener;
 mod startup;
 
 use std::sync::Arc;
@@ -82,6 +84,11 @@ impl Seccomp {
     fn set_filters(&self, filters: Option<Arc<Filters>>) {
         self.filters.set(filters);
         self.mode.store(Mode::Filter as u8, Ordering::Release);
+    }
+
+    /// The thread has ended: its filters are its own no longer.
+    pub(crate) fn release(&self) {
+        drop(self.filters.set(None));
     }
 
     /// A child's are its parent's.

@@ -21,6 +21,7 @@ impl Task {
     pub(crate) fn start_under(&self, profile: &SeccompConfig) -> Result<(), Errno> {
         let filter = Filter {
             program: decode(profile)?,
+            listener: None,
             log: profile.log,
         };
         let _state = self.group.state();
@@ -58,6 +59,7 @@ pub fn check(profile: &SeccompConfig) -> Result<(), Errno> {
 pub fn verdict(profile: &SeccompConfig, call: &SeccompData) -> Result<u32, Errno> {
     let filter = Filter {
         program: decode(profile)?,
+        listener: None,
         log: false,
     };
     Ok(Filters::extend(None, filter)?.verdict(call))

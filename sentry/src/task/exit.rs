@@ -91,6 +91,7 @@ fn leave(task: &Arc<Task>, mm: Arc<Mm>, status: Option<ExitStatus>, usage: Usage
     leave_memory(task, &mm);
     drop(mm);
     task.leave_undo_list();
+    task.seccomp.release();
     // The last that has the table closes what is open.
     drop(task.fds.set(Arc::default()));
     let kernel = &task.kernel;

@@ -276,6 +276,31 @@ layout! {
         pub instruction_pointer: u64,
         pub args: [u64; 6],
     }
+
+    /// A call that waits for an answer, seccomp_unotify(2).
+    pub struct SeccompNotif {
+        pub id: u64,
+        pub pid: u32,
+        pub flags: u32,
+        pub data: SeccompData,
+    }
+
+    /// The answer.
+    pub struct SeccompNotifResp {
+        pub id: u64,
+        pub val: i64,
+        pub error: i32,
+        pub flags: u32,
+    }
+
+    /// A file for whoever made the call.
+    pub struct SeccompNotifAddfd {
+        pub id: u64,
+        pub flags: u32,
+        pub srcfd: u32,
+        pub newfd: u32,
+        pub newfd_flags: u32,
+    }
 }
 
 /// `arch` of [`SeccompData`] on x86-64.

@@ -14,6 +14,7 @@
 
 pub mod arch;
 pub mod host;
+pub mod kvm;
 pub mod memfile;
 pub mod process;
 pub mod ptrace;
@@ -135,6 +136,14 @@ pub trait Platform: Send + Sync {
     fn name(&self) -> &'static str;
     /// Addresses that applications may use: `[lowest, highest)`, page-aligned.
     fn user_range(&self) -> (UserAddr, UserAddr);
+    /// What the vDSO may rely on: flags of [`arch::vdso::TimeData`].
+    fn vdso_flags(&self) -> u32 {
+        if arch::vdso::has_rdtscp() {
+            arch::vdso::TimeData::HAS_CPU
+        } else {
+            0
+        }
+    }
     /// A new, empty address space.
     fn new_address_space(&self) -> Result<Arc<dyn AddressSpace>, Error>;
     /// A context for one guest thread. Create it on the OS thread that will use it.
@@ -200,5 +209,10 @@ pub trait Interrupt: Send + Sync {
     /// apart from what its own OS thread used. Zero where all runs on that thread.
     fn application_time(&self) -> std::time::Duration {
         std::time::Duration::ZERO
+    }
+    /// Where all runs on the context's own OS thread: for how long it was application code,
+    /// whether or not it had a processor all the time.
+    fn time_inside(&self) -> Option<std::time::Duration> {
+        None
     }
 }

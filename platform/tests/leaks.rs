@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use platform::kvm::KvmPlatform;
 use platform::memfile::Fill;
 use platform::ptrace::PtracePlatform;
 use platform::systrap::SystrapPlatform;
@@ -91,6 +92,48 @@ fn nothing_is_left_behind() {
         |memory| Ok(Arc::new(SystrapPlatform::new(memory)?)),
     ];
     platforms.into_iter().for_each(leaves_nothing_behind);
+    let mut options = fs::File::options();
+    match options.read(true).write(true).open("/dev/kvm") {
+        Ok(device) => kvm_leaves_nothing_behind(&device),
+        Err(error) => eprintln!("SKIPPED: kvm: /dev/kvm: {error}"),
+    }
+}
+
+fn kvm_leaves_nothing_behind(device: &fs::File) {
+    let memory = MemoryFile::new(1 << 30).unwrap();
+    let code = memory.allocate(1, Fill::Zero).unwrap();
+    memory.write(code.offset(), &CALL_LOOP).unwrap();
+    let map = MapOp::Map {
+        at: UserAddr::new(CODE),
+        len: 4096,
+        offset: code.offset(),
+        prot: Prot::READ | Prot::EXEC,
+        populate: false,
+    };
+    let before = descriptors();
+    let device = device.try_clone().unwrap();
+    let platform = KvmPlatform::new(device.into(), &memory).unwrap();
+    let mut context = platform.new_context().unwrap();
+    let mut most = 0;
+    for _ in 0..50 {
+        let space = platform.new_address_space().unwrap();
+        space.apply(&[map]).unwrap();
+        let fork = space.fork().unwrap();
+        for space in [&space, &fork] {
+            let mut regs = Regs::start(CODE, 0);
+            assert_eq!(context.switch(space, &mut regs).unwrap(), Event::Syscall);
+        }
+        let mut other = platform.new_context().unwrap();
+        let mut regs = Regs::start(CODE, 0);
+        assert_eq!(other.switch(&space, &mut regs).unwrap(), Event::Syscall);
+        most = most.max(descriptors());
+    }
+    // The device, the machine, its tables, and two vCPUs.
+    assert!(most <= before + 5, "{before} {most}");
+    assert_eq!(children(), BTreeSet::new());
+    drop((context, platform));
+    assert_eq!(descriptors(), before);
+    assert_eq!(memory.used(), 4096);
 }
 
 fn leaves_nothing_behind(new: New) {

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Output, Stdio};
 
+use platform::kvm::KvmPlatform;
 use platform::memfile::Fill;
 use platform::ptrace::PtracePlatform;
 use platform::seccomp::sentry::{self, For};
@@ -103,7 +104,7 @@ fn arguments_are_tested() {
 }
 
 /// A platform at work, with threads, as in the Sentry.
-fn run_guests(memory: &MemoryFile, platform: &PtracePlatform) {
+fn run_guests(memory: &MemoryFile, platform: &dyn Platform) {
     // mov eax, 39; syscall; jmp back
     const CODE: [u8; 9] = [0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7];
     let at = UserAddr::new(0x40_0000);
@@ -202,4 +203,68 @@ fn audits_tell_what_is_used_and_what_is_missing() {
     let ptrace = unused.iter().filter(|call| **call == "ptrace").count();
     // PTRACE_CONT is needed only for a task that is caught half-way.
     assert!(ptrace <= 1, "{unused:?}");
+}
+
+/// Of the rows for kvm none is missing, and none too many.
+#[test]
+fn the_sentrys_list_is_right_for_kvm() {
+    let mut options = File::options();
+    let device = match options.read(true).write(true).open("/dev/kvm") {
+        Ok(device) => device,
+        Err(error) => {
+            eprintln!("SKIPPED: kvm: /dev/kvm: {error}");
+            return;
+        }
+    };
+    drop(device);
+    let output = part("the_sentrys_list_is_right_for_kvm", || {
+        let device = File::options().read(true).write(true).open("/dev/kvm");
+        let memory = MemoryFile::new(1 << 30).unwrap();
+        let platform = KvmPlatform::new(device.unwrap().into(), &memory).unwrap();
+        audit::start(sentry::rows(For::Kvm), report()).unwrap();
+        run_guests(&memory, &platform);
+        interrupt_one(&memory, &platform);
+        std::process::exit(0);
+    });
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let mut missing = audit::missing(&text).into_iter();
+    assert!(missing.all(|call| call.starts_with("clone3 ")), "{text}");
+    let rows = sentry::rows(For::Kvm);
+    let own: Vec<_> = sentry::KVM.iter().map(|row| row.reason).collect();
+    let unused = audit::unused(&rows, &text);
+    let unused: Vec<_> = unused
+        .iter()
+        .filter(|row| own.contains(&row.reason))
+        .collect();
+    assert!(unused.is_empty(), "{unused:?}");
+}
+
+/// A guest that goes round until it is interrupted, and needs memory from the file's end.
+fn interrupt_one(memory: &MemoryFile, platform: &dyn Platform) {
+    let most = memory.allocate(200_000, Fill::Dirty).unwrap();
+    let page = memory.allocate(1, Fill::Zero).unwrap();
+    memory.write(page.offset(), &[0xeb, 0xfe]).unwrap();
+    let at = UserAddr::new(0x40_0000);
+    let map = MapOp::Map {
+        at,
+        len: 4096,
+        offset: page.offset(),
+        prot: Prot::READ | Prot::EXEC,
+        populate: false,
+    };
+    let space = platform.new_address_space().unwrap();
+    space.apply(&[map]).unwrap();
+    let mut context = platform.new_context().unwrap();
+    let interrupter = context.interrupter();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            interrupter.interrupt();
+        });
+        let mut regs = Regs::start(at.get(), 0);
+        let event = context.switch(&space, &mut regs).unwrap();
+        assert_eq!(event, Event::Interrupted);
+    });
+    drop(most);
 }

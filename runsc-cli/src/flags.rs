@@ -122,6 +122,8 @@ pub(crate) enum PlatformName {
     Systrap,
     /// Host processes traced with ptrace(2).
     Ptrace,
+    /// A virtual machine.
+    Kvm,
 }
 
 /// The commands.

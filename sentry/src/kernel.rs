@@ -204,7 +204,7 @@ impl Kernel {
         if let Some(vdso) = self.vdso.get() {
             return Ok(vdso.clone());
         }
-        let made = Vdso::new(&self.memory, self.cpus())?;
+        let made = Vdso::new(&self.memory, self.cpus(), self.platform.vdso_flags())?;
         Ok(self.vdso.get_or_init(|| made).clone())
     }
 

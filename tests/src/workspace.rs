@@ -1,10 +1,12 @@
 //! Where things are on this machine: the workspace, its cache, and the binaries under test.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The platforms that every suite runs on. `RUNSK_PLATFORMS=a,b` narrows or widens the list.
+/// The platforms that every suite runs on, and kvm where there is /dev/kvm.
+/// `RUNSK_PLATFORMS=a,b` narrows or widens the list.
 const PLATFORMS: &[&str] = &["systrap", "ptrace"];
 
 /// The platforms to test.
@@ -16,8 +18,25 @@ pub fn platforms() -> Vec<String> {
             .filter(|p| !p.is_empty())
             .map(str::to_owned)
             .collect(),
-        Err(_) => PLATFORMS.iter().map(|&p| p.to_owned()).collect(),
+        Err(_) => PLATFORMS
+            .iter()
+            .copied()
+            .chain(kvm())
+            .map(str::to_owned)
+            .collect(),
     }
+}
+
+fn kvm() -> Option<&'static str> {
+    static ONCE: OnceLock<bool> = OnceLock::new();
+    let there = *ONCE.get_or_init(|| {
+        let device = File::options().read(true).write(true).open("/dev/kvm");
+        if let Err(error) = &device {
+            eprintln!("SKIPPED: the platform kvm: /dev/kvm: {error}");
+        }
+        device.is_ok()
+    });
+    there.then_some("kvm")
 }
 
 /// The workspace's top directory.

@@ -58,3 +58,18 @@ impl HostThread {
         bring_here(self.0);
     }
 }
+
+/// Has the calling thread run only where `cpus` says: bit n is the n-th of those where the
+/// process may run at all. Does nothing if none of these is one.
+pub(crate) fn confine(cpus: u64) {
+    let Some(all) = everywhere() else { return };
+    let mut home = CpuSet::new();
+    let members = (0..CpuSet::count()).filter(|cpu| all.is_set(*cpu) == Ok(true));
+    let wanted = members.enumerate().take(64);
+    let wanted = wanted.filter(|(n, _)| cpus >> n & 1 == 1);
+    let set = wanted.filter(|(_, cpu)| home.set(*cpu).is_ok()).count();
+    if set > 0 {
+        // A host may forbid it.
+        let _ = sched_setaffinity(THIS, &home);
+    }
+}

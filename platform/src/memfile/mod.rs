@@ -272,6 +272,11 @@ impl MemoryFile {
         self.inner.limit.store(limit, Ordering::Relaxed);
     }
 
+    /// Bytes that the file can have at all.
+    pub(crate) fn size(&self) -> u64 {
+        self.inner.size
+    }
+
     fn is_same(&self, other: &MemoryFile) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }

@@ -13,7 +13,7 @@ pub(crate) const USER_END: u64 = STUB;
 /// First address of the stub region.
 pub(super) const STUB: u64 = 0x7fff_c000_0000;
 /// End of what Linux lets a 64-bit process have (four page-table levels).
-pub(super) const TASK_END: u64 = 0x7fff_ffff_f000;
+pub(crate) const TASK_END: u64 = 0x7fff_ffff_f000;
 
 /// The instructions, read and execute: the mapper's page, and that of guest tasks on
 /// systrap.

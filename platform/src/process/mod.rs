@@ -47,6 +47,7 @@ use syscalls::Errno;
 
 use crate::{Error, MemoryFile};
 use commands::CommandFile;
+pub(crate) use operation::range;
 use pool::Pool;
 use reaper::Reaper;
 use report::Reports;

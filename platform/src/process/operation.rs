@@ -90,7 +90,7 @@ pub(super) fn plan(ops: &[MapOp], mapped: &mut Mapped) -> Result<Vec<Operation>,
 }
 
 /// Checks what must never go wrong: the stub's own pages are out of reach.
-fn range(op: &MapOp) -> Result<(u64, u64), Errno> {
+pub(crate) fn range(op: &MapOp) -> Result<(u64, u64), Errno> {
     let (MapOp::Map { at, len, .. } | MapOp::Unmap { at, len } | MapOp::Protect { at, len, .. }) =
         *op;
     let end = at.add(len).map_err(|_| EINVAL)?;

@@ -70,6 +70,12 @@ impl Arg {
         self.masked(0xffff_ffff, value as u32 as u64)
     }
 
+    /// The low 32 bits are the number of a request, ioctl(2).
+    #[must_use]
+    pub const fn is_request(self, value: u32) -> Test {
+        self.masked(0xffff_ffff, value as u64)
+    }
+
     /// All 64 bits are `value`.
     #[must_use]
     pub const fn is_long(self, value: u64) -> Test {

@@ -14,6 +14,8 @@ pub enum For {
     Ptrace,
     /// The systrap platform.
     Systrap,
+    /// The kvm platform.
+    Kvm,
 }
 
 const EXEC: u64 = libc::PROT_EXEC as u64;
@@ -130,6 +132,42 @@ pub const PTRACE: &[Allow] = &[
     Allow("ptrace", "a new guest task").when(&[Arg(0).is(PTRACE_CONT)]),
 ];
 
+/// Needed on kvm.
+pub const KVM: &[Allow] = &[
+    Allow("ioctl", "run").when(&[Arg(1).is_request(KVM_RUN)]),
+    Allow("ioctl", "vector state").when(&[Arg(1).is_request(KVM_GET_XSAVE)]),
+    Allow("ioctl", "vector state").when(&[Arg(1).is_request(KVM_SET_XSAVE)]),
+    Allow("ioctl", "another part of the machine's memory")
+        .when(&[Arg(1).is_request(KVM_SET_USER_MEMORY_REGION)]),
+    Allow("ioctl", "another vCPU").when(&[Arg(1).is_request(KVM_CREATE_VCPU)]),
+    Allow("ioctl", "a new vCPU").when(&[Arg(1).is_request(KVM_SET_CPUID2)]),
+    Allow("ioctl", "a new vCPU").when(&[Arg(1).is_request(KVM_GET_SREGS)]),
+    Allow("ioctl", "a new vCPU").when(&[Arg(1).is_request(KVM_SET_SREGS)]),
+    Allow("ioctl", "a new vCPU").when(&[Arg(1).is_request(KVM_SET_XCRS)]),
+    Allow("ioctl", "a new vCPU").when(&[Arg(1).is_request(KVM_SET_MSRS)]),
+    Allow("ioctl", "a new vCPU").when(&[Arg(1).is_request(KVM_SET_DEVICE_ATTR)]),
+    Allow("tgkill", "call a thread out of the machine").when(&[Arg(2).is(libc::SIGURG)]),
+];
+
+/// Requests of <linux/kvm.h>.
+mod kvm {
+    pub(super) const KVM_CREATE_VCPU: u32 = 0xae41;
+    pub(super) const KVM_SET_USER_MEMORY_REGION: u32 = 0x4020_ae46;
+    pub(super) const KVM_RUN: u32 = 0xae80;
+    pub(super) const KVM_GET_SREGS: u32 = 0x8138_ae83;
+    pub(super) const KVM_SET_SREGS: u32 = 0x4138_ae84;
+    pub(super) const KVM_SET_MSRS: u32 = 0x4008_ae89;
+    pub(super) const KVM_SET_CPUID2: u32 = 0x4008_ae90;
+    pub(super) const KVM_GET_XSAVE: u32 = 0x9000_aea4;
+    pub(super) const KVM_SET_XSAVE: u32 = 0x5000_aea5;
+    pub(super) const KVM_SET_XCRS: u32 = 0x4188_aea7;
+    pub(super) const KVM_SET_DEVICE_ATTR: u32 = 0x4018_aee1;
+}
+use kvm::{
+    KVM_CREATE_VCPU, KVM_GET_SREGS, KVM_GET_XSAVE, KVM_RUN, KVM_SET_CPUID2, KVM_SET_DEVICE_ATTR,
+    KVM_SET_MSRS, KVM_SET_SREGS, KVM_SET_USER_MEMORY_REGION, KVM_SET_XCRS, KVM_SET_XSAVE,
+};
+
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
@@ -162,11 +200,11 @@ use requests::{
 /// The whole list.
 #[must_use]
 pub fn rows(platform: For) -> Vec<Allow> {
-    let own = match platform {
-        For::Ptrace => PTRACE,
-        For::Systrap => &[],
-    };
-    [COMMON, PROCESSES, own].concat()
+    match platform {
+        For::Ptrace => [COMMON, PROCESSES, PTRACE].concat(),
+        For::Systrap => [COMMON, PROCESSES].concat(),
+        For::Kvm => [COMMON, KVM].concat(),
+    }
 }
 
 /// The filter. Before it is installed, call [`denied::report_as`](super::denied::report_as).

@@ -102,6 +102,8 @@ pub(super) enum TreeRoot {
 pub(super) enum PlatformKind {
     Systrap,
     Ptrace,
+    /// With /dev/kvm.
+    Kvm(FdIndex),
 }
 
 /// The descriptors of a process to be started, by the numbers they will have.

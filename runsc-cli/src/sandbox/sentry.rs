@@ -9,6 +9,7 @@ use nix::sys::signal::{SigSet, Signal as HostSignal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use platform::host::caps::Caps;
 use platform::host::image;
+use platform::kvm::KvmPlatform;
 use platform::ptrace::PtracePlatform;
 use platform::seccomp::sentry::{For, rows};
 use platform::seccomp::{Otherwise, Program};
@@ -50,7 +51,7 @@ fn serve(mut inherited: Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outcome<
     // While the process is small and has but one thread: the platform makes copies of it.
     let memory = MemoryFile::adopt(inherited.fd(inherited.boot.memory)?);
     let memory = memory.context("the sandbox's memory")?;
-    let (platform, rows) = platform(inherited.boot.platform, &memory)?;
+    let (platform, rows) = platform(&mut inherited, &memory)?;
     let rows = [&rows, ::gofer::client::seccomp_rows(), jail::COMMON].concat();
     let program = Program::compile_with_threads(&rows, Otherwise::Trap);
     jail::filter("Sentry", program, supervisor)?;
@@ -99,10 +100,10 @@ fn serve(mut inherited: Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outcome<
 
 /// A platform, and the host calls that it needs.
 fn platform(
-    kind: PlatformKind,
+    inherited: &mut Inherited<SentryBoot>,
     memory: &MemoryFile,
 ) -> Outcome<(Arc<dyn Platform>, Vec<platform::seccomp::Allow>)> {
-    match kind {
+    match inherited.boot.platform {
         PlatformKind::Systrap => {
             let platform = SystrapPlatform::new(memory)
                 .map_err(|error| Failure::new(format!("platform systrap: {error}")))?;
@@ -112,6 +113,11 @@ fn platform(
             let platform = PtracePlatform::new(memory)
                 .map_err(|error| Failure::new(format!("platform ptrace: {error}")))?;
             Ok((Arc::new(platform), rows(For::Ptrace)))
+        }
+        PlatformKind::Kvm(device) => {
+            let platform = KvmPlatform::new(inherited.fd(device)?, memory)
+                .map_err(|error| Failure::new(format!("platform kvm: {error}")))?;
+            Ok((Arc::new(platform), rows(For::Kvm)))
         }
     }
 }

@@ -76,14 +76,14 @@ pub(super) fn start(
     options: &Options,
     setup: &Setup,
 ) -> Outcome<Sandbox> {
-    let platform = choose(options.platform);
+    let platform = choose(options.platform)?;
     // The container's limit may be raised later, and is kept by its kernel.
     let memory_size = host_memory()?.max(container.memory_limit.unwrap_or(0));
     let memory = MemoryFile::create_file(memory_size).context("the sandbox's memory")?;
     let (client, server) = gofer_channel()?;
     let launch = Launch::new(&container, id, options, memory.as_fd(), setup)?;
     let gofer = launch.gofer(&container, server)?;
-    let sentry = launch.sentry(container, platform, client)?;
+    let sentry = launch.sentry(container, &platform, client)?;
     Ok(Sandbox { sentry, gofer })
 }
 
@@ -100,12 +100,27 @@ pub(super) fn gofer_alone(
     Ok((launch.gofer(container, server)?, client))
 }
 
-fn choose(name: PlatformName) -> PlatformKind {
-    match name {
-        PlatformName::Auto if !SystrapPlatform::is_supported() => PlatformKind::Ptrace,
-        PlatformName::Auto | PlatformName::Systrap => PlatformKind::Systrap,
-        PlatformName::Ptrace => PlatformKind::Ptrace,
-    }
+/// A platform that was chosen, with what it needs from outside.
+enum Choice {
+    Systrap,
+    Ptrace,
+    /// With /dev/kvm.
+    Kvm(File),
+}
+
+fn choose(name: PlatformName) -> Outcome<Choice> {
+    Ok(match name {
+        PlatformName::Auto if !SystrapPlatform::is_supported() => Choice::Ptrace,
+        PlatformName::Auto | PlatformName::Systrap => Choice::Systrap,
+        PlatformName::Ptrace => Choice::Ptrace,
+        PlatformName::Kvm => Choice::Kvm(
+            File::options()
+                .read(true)
+                .write(true)
+                .open("/dev/kvm")
+                .context("platform kvm: /dev/kvm")?,
+        ),
+    })
 }
 
 /// What the host has, bytes; sysinfo(2).
@@ -225,7 +240,7 @@ impl<'a> Launch<'a> {
     fn sentry(
         &self,
         container: Container,
-        platform: PlatformKind,
+        platform: &Choice,
         channel: gofer::ClientEnd,
     ) -> Outcome<Started> {
         let user = self.caller.sentry()?;
@@ -241,6 +256,11 @@ impl<'a> Launch<'a> {
         config.strace = self.options.strace;
         // The Sentry could not look: that takes a call that it does not need otherwise.
         config.cpus = cpus(&config)?;
+        let platform = match platform {
+            Choice::Systrap => PlatformKind::Systrap,
+            Choice::Ptrace => PlatformKind::Ptrace,
+            Choice::Kvm(device) => PlatformKind::Kvm(fds.add(device.as_fd())),
+        };
         let boot = SentryBoot {
             config,
             platform,

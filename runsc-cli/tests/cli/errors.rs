@@ -98,7 +98,7 @@ fn arguments_that_are_wrong() {
         (
             &["--platform", "frob", "run"],
             1,
-            "'frob' for '--platform <NAME>' [possible values: auto, systrap, ptrace]",
+            "'frob' for '--platform <NAME>' [possible values: auto, systrap, ptrace, kvm]",
         ),
         (
             &["--log-format", "xml", "run"],

@@ -449,10 +449,14 @@ impl Task {
     /// What the thread has used so far.
     pub fn usage(&self) -> Usage {
         let ns = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let application = self.interrupt.get().map(|i| i.application_time());
+        let interrupt = self.interrupt.get();
+        let elsewhere = interrupt.as_ref().map_or(0, |i| ns(i.application_time()));
+        let here = self.clock.get().map_or(0, |clock| ns(clock.now()));
+        let inside = interrupt.and_then(|i| i.time_inside()).map_or(0, ns);
+        let inside = inside.min(here);
         Usage {
-            user_ns: application.map_or(0, ns),
-            system_ns: self.clock.get().map_or(0, |clock| ns(clock.now())),
+            user_ns: elsewhere + inside,
+            system_ns: here - inside,
             faults: self.counts.faults.load(Ordering::Relaxed),
             sleeps: self.counts.sleeps.load(Ordering::Relaxed),
             max_rss: self.mm.get().map_or(0, |mm| mm.peak()),

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use platform::arch::vdso::{TimeData, has_rdtscp};
+use platform::arch::vdso::TimeData;
 use platform::memfile::Fill;
 use platform::{MemoryFile, Pages};
 use syscalls::Errno;
@@ -29,14 +29,16 @@ const MONOTONIC: [i32; 4] = [
 pub struct TimePage {
     page: Pages,
     cpus: u32,
+    flags: u32,
 }
 
 impl TimePage {
-    /// A page for applications that see `cpus` processors.
-    pub fn new(file: &MemoryFile, cpus: u32) -> Result<Arc<Self>, Errno> {
+    /// A page for applications that see `cpus` processors, with `flags` of [`TimeData`].
+    pub fn new(file: &MemoryFile, cpus: u32, flags: u32) -> Result<Arc<Self>, Errno> {
         let page = Arc::new(TimePage {
             page: file.allocate(1, Fill::Zero)?,
             cpus: cpus.max(1),
+            flags,
         });
         page.set(&Numbers::default());
         line::keep(&page);
@@ -73,7 +75,7 @@ impl TimePage {
     fn data(&self, numbers: &Numbers) -> TimeData {
         let mut data = TimeData {
             sequence: 0,
-            flags: if has_rdtscp() { TimeData::HAS_CPU } else { 0 },
+            flags: self.flags,
             base_tsc: numbers.base_tsc,
             valid: numbers.valid,
             rate: numbers.rate,

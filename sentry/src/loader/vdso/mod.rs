@@ -22,13 +22,13 @@ pub(crate) struct Vdso {
 
 impl Vdso {
     /// Makes them, for programs that see `cpus` processors.
-    pub(crate) fn new(file: &MemoryFile, cpus: u32) -> Result<Arc<Self>, Errno> {
+    pub(crate) fn new(file: &MemoryFile, cpus: u32, flags: u32) -> Result<Arc<Self>, Errno> {
         let bytes = image::build();
         let pages = bytes.len() as u64 / PAGE_SIZE;
         let image = file.allocate(pages, Fill::Dirty)?;
         file.write(image.offset(), &bytes)?;
         Ok(Arc::new(Vdso {
-            time: TimePage::new(file, cpus)?,
+            time: TimePage::new(file, cpus, flags)?,
             image,
             mappings: Mappings::new(),
         }))

@@ -195,7 +195,8 @@ impl Vcpu {
         loop {
             let way = self.go()?;
             let exception = self.fd.sync_regs().events.exception;
-            if exception.injected == 0 && exception.pending == 0 {
+            let delivered = exception.injected == 0 && exception.pending == 0;
+            if delivered || matches!(way, Way::Halted) {
                 return Ok(way);
             }
             self.door.stay();

@@ -84,7 +84,8 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) strace: bool,
     /// What network containers have: "sandbox": the interfaces of the network namespace that
-    /// the configuration names or the caller prepares; "none": the loopback alone.
+    /// the configuration names or the caller prepares; "host": sockets are sockets of the host in
+    /// that namespace, or in the caller's where none is named; "none": the loopback alone.
     #[arg(long, global = true, value_name = "NAME", value_enum, default_value_t)]
     pub(crate) network: Mode,
     /// How application code is run.

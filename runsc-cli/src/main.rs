@@ -2,7 +2,8 @@
 //!
 //! One binary is several programs, told apart by the name it is started with: the command
 //! line, and the processes that it starts for a sandbox ([`sandbox`]): `runsk-sentry` runs
-//! the kernel, `runsk-gofer` serves the files; and `runsk-exec` stands for a process that was
+//! the kernel, `runsk-gofer` serves the files, `runsk-sockets` makes sockets of the host where a
+//! sandbox has any; and `runsk-exec` stands for a process that was
 //! started in a container later.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_in_result, reason = "how tests fail"))]
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     match args.first().and_then(|name| name.to_str()) {
         Some(sandbox::SENTRY) => sandbox::sentry_main(),
         Some(sandbox::GOFER) => sandbox::gofer_main(),
+        Some(sandbox::SOCKETS) => sandbox::sockets_main(),
         Some(sandbox::EXEC) => sandbox::exec_main(),
         _ => command_line(&args),
     }

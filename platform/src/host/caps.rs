@@ -23,6 +23,12 @@ bitflags! {
         const SETUID = 1 << 7;
         /// Drop capabilities from the bounding set.
         const SETPCAP = 1 << 8;
+        /// Bind to ports of the privileged.
+        const NET_BIND_SERVICE = 1 << 10;
+        /// Set up interfaces.
+        const NET_ADMIN = 1 << 12;
+        /// Raw sockets.
+        const NET_RAW = 1 << 13;
         /// Mounts and namespaces.
         const SYS_ADMIN = 1 << 21;
         /// Capabilities of files.

@@ -19,6 +19,7 @@ pub mod placement;
 pub mod random;
 mod shared;
 pub mod signal;
+pub mod socket;
 pub mod spawn;
 pub mod tty;
 

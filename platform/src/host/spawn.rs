@@ -390,6 +390,11 @@ impl<'a> Prepared<'a> {
 
     fn change_identity(&self) -> Result<(), Errno> {
         let Identity { uid, gid, .. } = self.identity;
+        if !self.keep.is_empty() {
+            // Outside a new user namespace, who becomes somebody else loses them.
+            // SAFETY: numbers only.
+            Errno::result(unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) })?;
+        }
         // SAFETY: numbers only; the raw call for the reason above.
         Errno::result(unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) })?;
         // SAFETY: as above.

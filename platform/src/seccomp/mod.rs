@@ -10,6 +10,7 @@ mod list;
 pub(crate) mod mapper;
 mod program;
 pub mod sentry;
+pub mod sockets;
 
 pub use list::{Allow, Arg, Test};
 pub use program::{Otherwise, Program};

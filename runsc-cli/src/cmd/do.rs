@@ -55,6 +55,7 @@ fn container(args: &flags::Do) -> Outcome<Container> {
         cgroup: None,
         oom_score_adj: None,
         network_path: None,
+        new_network: false,
         membership: None,
     })
 }

@@ -29,7 +29,6 @@ use crate::failure::{Context, Failure, Outcome};
 use crate::flags::{self, Cli, Command};
 use crate::life::{self, Force};
 use crate::log_file::LogSettings;
-use crate::network::Mode;
 use crate::sandbox::Options;
 use crate::state::{Directory, Root, container_id};
 
@@ -41,11 +40,6 @@ pub(crate) fn run(cli: Cli, log_settings: LogSettings, log: Option<OwnedFd>) -> 
     let Some(command) = cli.command else {
         return print(&Cli::command().render_help().to_string());
     };
-    if cli.global.network == Mode::Host {
-        return Err(Failure::new(
-            "--network=host: the host's network is not there yet: use sandbox or none",
-        ));
-    }
     let options = Options {
         network: cli.global.network,
         platform: cli.global.platform,

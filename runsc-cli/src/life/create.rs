@@ -11,6 +11,7 @@ use super::{Client, Status, clock, delete, files, pod, start};
 use crate::cgroup::Cgroup;
 use crate::failure::{Failure, Outcome};
 use crate::hooks;
+use crate::network::Mode;
 use crate::sandbox::{self, Options, Plan, Start};
 use crate::spec::{self, Container, HostMounts};
 use crate::state::{Held, HostProcess, Record, Root};
@@ -233,11 +234,14 @@ fn run_held(
         )));
     }
     let place = container.hooks_place();
+    let new_network = container.new_network;
     let plan = plan(making, options, container, record, &held)?;
     // Only what has to happen between the two makes the program wait.
     let begin = match record.hooks {
         Some(_) => Start::OnOrder,
         None if record.network.is_some() => Start::OnOrder,
+        // What the namespace is made of comes when the Sentry is there.
+        None if options.network == Mode::Host && new_network => Start::OnOrder,
         None => Start::AtOnce,
     };
     let attached = sandbox::attach(plan, begin)?;

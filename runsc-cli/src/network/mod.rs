@@ -11,6 +11,7 @@
 //! the next container in it too.
 
 mod deafen;
+mod loopback;
 mod read;
 
 use std::fs::File;
@@ -33,12 +34,14 @@ pub(crate) enum Mode {
     /// The interfaces of the container's network namespace, by the sandbox's own stack.
     #[default]
     Sandbox,
-    /// The host's network. Refused: not there yet.
-    #[value(hide = true)]
+    /// Sockets of the host, in the container's network namespace or, without one, in ours.
     Host,
     /// The loopback alone.
     None,
 }
+
+pub(crate) use loopback::up as loopback_up;
+pub(crate) use read::{network as picture, socket as question_socket};
 
 /// A network, and for each of its interfaces beyond the loopback, in their order, a packet
 /// socket; then one that is connected to Docker's resolver, if that is there.
@@ -98,7 +101,7 @@ fn inside<T: Send>(path: &Path, act: impl FnOnce() -> Outcome<T> + Send) -> Outc
 
 /// Whether callers have put any there.
 fn has_interfaces(path: &Path) -> Outcome<bool> {
-    let network = inside(path, read::network)?;
+    let network = inside(path, || read::network(&mut read::socket()?))?;
     Ok(network.links.iter().any(|link| !link.is_loopback()))
 }
 
@@ -122,7 +125,7 @@ fn is_hosts(path: &Path) -> Outcome<bool> {
 
 /// In the namespace.
 fn take_over() -> Outcome<Found> {
-    let mut network = read::network()?;
+    let mut network = read::network(&mut read::socket()?)?;
     let mut sockets = Vec::new();
     let mut usable = Vec::new();
     for link in std::mem::take(&mut network.links) {

@@ -1,4 +1,4 @@
-//! Interfaces, addresses and routes of the network namespace that the calling thread is in;
+//! Interfaces, addresses and routes of a network namespace;
 //! rtnetlink(7).
 
 use std::net::IpAddr;
@@ -20,16 +20,19 @@ use crate::failure::{Context, Failure, Outcome};
 
 /// What the namespace holds. Interfaces that are down, or that are not like Ethernet, are
 /// left out.
-pub(super) fn network() -> Outcome<Network> {
+pub(crate) fn network(socket: &mut Socket) -> Outcome<Network> {
     let mut network = Network::isolated();
-    for message in dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))? {
+    for message in dump(socket, RouteNetlinkMessage::GetLink(LinkMessage::default()))? {
         if let RouteNetlinkMessage::NewLink(message) = message
             && let Some(link) = link(&message)
         {
             network.links.push(link);
         }
     }
-    for message in dump(RouteNetlinkMessage::GetAddress(AddressMessage::default()))? {
+    for message in dump(
+        socket,
+        RouteNetlinkMessage::GetAddress(AddressMessage::default()),
+    )? {
         if let RouteNetlinkMessage::NewAddress(message) = message {
             add_address(&mut network, &message);
         }
@@ -37,7 +40,7 @@ pub(super) fn network() -> Outcome<Network> {
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
         let mut question = RouteMessage::default();
         question.header.address_family = family;
-        for message in dump(RouteNetlinkMessage::GetRoute(question))? {
+        for message in dump(socket, RouteNetlinkMessage::GetRoute(question))? {
             if let RouteNetlinkMessage::NewRoute(message) = message
                 && let Some(route) = route(&message)
                 && network.link(route.link).is_some()
@@ -49,10 +52,16 @@ pub(super) fn network() -> Outcome<Network> {
     Ok(network)
 }
 
-fn dump(question: RouteNetlinkMessage) -> Outcome<Vec<RouteNetlinkMessage>> {
-    const WHAT: &str = "netlink";
+const WHAT: &str = "netlink";
+
+/// A socket for [`network`]: it goes on telling of the namespace in which it was made.
+pub(crate) fn socket() -> Outcome<Socket> {
     let mut socket = Socket::new(NETLINK_ROUTE).context(WHAT)?;
     socket.bind_auto().context(WHAT)?;
+    Ok(socket)
+}
+
+fn dump(socket: &mut Socket, question: RouteNetlinkMessage) -> Outcome<Vec<RouteNetlinkMessage>> {
     let mut packet = NetlinkMessage::new(NetlinkHeader::default(), question.into());
     packet.header.flags = NLM_F_DUMP | NLM_F_REQUEST;
     packet.header.sequence_number = 1;

@@ -31,6 +31,8 @@ pub(super) struct SentryBoot {
     pub(super) gofer: (FdIndex, FdIndex),
     /// The sandbox's memory.
     pub(super) memory: FdIndex,
+    /// The channel to the process that makes sockets.
+    pub(super) sockets: Option<FdIndex>,
     /// The listening control socket.
     pub(super) control: Option<FdIndex>,
     /// Who is told of processes that were ended because memory had run out.
@@ -39,6 +41,33 @@ pub(super) struct SentryBoot {
     pub(super) extra: Vec<FdIndex>,
     pub(super) start: Start,
     pub(super) lifetime: Lifetime,
+}
+
+/// For the process that makes sockets.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SocketsBoot {
+    pub(super) log: LogBoot,
+    /// The channel to the Sentry.
+    pub(super) channel: FdIndex,
+    pub(super) network: NetworkBoot,
+    /// `linux.sysctl`.
+    pub(super) sysctls: Vec<(String, String)>,
+    /// Capabilities that it has for the container.
+    pub(super) keep: u64,
+}
+
+/// A network namespace of the host's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum NetworkBoot {
+    /// The caller's.
+    Hosts,
+    /// The one behind the descriptor.
+    Named(FdIndex),
+    /// That of the Sentry's process, into which others move interfaces. Its descriptor comes
+    /// when it is there.
+    Sentrys,
+    /// One of its own, with a loopback.
+    Own,
 }
 
 /// When the first process runs its program.

@@ -60,6 +60,26 @@ impl Caller {
         })
     }
 
+    /// The process that makes sockets: as root without a user namespace, so that its rights
+    /// are worth something in the host's network.
+    pub(super) fn sockets(self) -> Outcome<(Option<IdMaps>, Identity)> {
+        let own = own_ranges()?;
+        let mapped = |ranges: &[IdRange]| ranges.iter().any(|range| range.holds(NOBODY));
+        match self {
+            Caller::Privileged if mapped(&own.uids) && mapped(&own.gids) => {
+                Ok((None, self.identity(NOBODY, NOBODY)))
+            }
+            Caller::Privileged => {
+                let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+                Ok((None, self.identity(uid, gid)))
+            }
+            Caller::Ordinary => {
+                let user = self.sentry()?;
+                Ok((Some(user.maps), user.identity))
+            }
+        }
+    }
+
     /// The Gofer of a container whose files have these ids.
     pub(super) fn gofer(self, asked: Option<IdMaps>) -> Outcome<User> {
         let maps = match (self, asked) {

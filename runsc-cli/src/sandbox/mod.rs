@@ -25,6 +25,7 @@ mod gofer;
 mod ids;
 mod jail;
 mod sentry;
+mod sockets;
 mod start;
 mod supervise;
 mod supervisor;
@@ -52,6 +53,8 @@ use crate::state::HostProcess;
 pub(crate) const SENTRY: &str = "runsk-sentry";
 /// argv[0] of the process that serves the files.
 pub(crate) const GOFER: &str = "runsk-gofer";
+/// argv[0] of the process that makes sockets of the host.
+pub(crate) const SOCKETS: &str = "runsk-sockets";
 /// argv[0] of the process that stands for one that was started later.
 pub(crate) const EXEC: &str = "runsk-exec";
 
@@ -61,6 +64,7 @@ pub(crate) use cgroup::{explain as explain_by_cgroup, make as make_cgroup};
 pub(crate) use console::{Console, open_terminal};
 pub(crate) use gofer::main as gofer_main;
 pub(crate) use sentry::main as sentry_main;
+pub(crate) use sockets::main as sockets_main;
 pub(crate) use supervise::catch_signals;
 
 /// What the flags say about every sandbox.
@@ -181,7 +185,7 @@ impl Running {
     /// not to be, [`Self::fail`] finds one.
     pub(crate) fn wait_until_ready(&self) -> Result<(), Option<Failure>> {
         match supervisor::await_report(&self.sandbox.sentry.supervisor) {
-            Some(Report::Ready) => Ok(()),
+            Some(Report::Ready) => self.sandbox.connect_sockets().map_err(Some),
             Some(Report::Failed(message)) => Err(Some(Failure::new(message))),
             None => Err(None),
         }

@@ -52,7 +52,19 @@ fn serve(mut inherited: Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outcome<
     let memory = MemoryFile::adopt(inherited.fd(inherited.boot.memory)?);
     let memory = memory.context("the sandbox's memory")?;
     let (platform, rows) = platform(&mut inherited, &memory)?;
-    let rows = [&rows, ::gofer::client::seccomp_rows(), jail::COMMON].concat();
+    let sockets = inherited.boot.sockets;
+    let sockets = sockets.map(|index| inherited.fd(index)).transpose()?;
+    let of_sockets = match sockets {
+        Some(_) => platform::seccomp::sockets::rows(),
+        None => Vec::new(),
+    };
+    let rows = [
+        rows.as_slice(),
+        &of_sockets,
+        ::gofer::client::seccomp_rows(),
+        jail::COMMON,
+    ]
+    .concat();
     let program = Program::compile_with_threads(&rows, Otherwise::Trap);
     jail::filter("Sentry", program, supervisor)?;
 
@@ -70,6 +82,7 @@ fn serve(mut inherited: Inherited<SentryBoot>, supervisor: &OwnedFd) -> Outcome<
         memory,
         gofer: gofer.clone(),
         stdio,
+        sockets,
         config: inherited.boot.config,
     });
     let sandbox = sandbox.map_err(|error| match gofer.is_broken() {

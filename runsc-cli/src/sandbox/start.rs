@@ -17,25 +17,61 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::Pid;
 use platform::MemoryFile;
 use platform::host::caps::Caps;
+use platform::host::fdpass;
 use platform::host::mounts::{Attr, Depth, clone_tree, restrict};
-use platform::host::spawn::{self, Child, Program};
+use platform::host::spawn::{self, Child, Identity, Program};
 use platform::systrap::SystrapPlatform;
 
 use super::boot::{
-    self, Descriptors, GoferBoot, Lifetime, LogBoot, PlatformKind, SentryBoot, Start, TreeBoot,
-    TreeRoot,
+    self, Descriptors, GoferBoot, Lifetime, LogBoot, NetworkBoot, PlatformKind, SentryBoot,
+    SocketsBoot, Start, TreeBoot, TreeRoot,
 };
-use super::ids::{self, Caller, User};
-use super::{GOFER, Options, SENTRY, gofer, jail, supervisor};
+use super::ids::{self, Caller};
+use super::supervisor::Report;
+use super::{GOFER, Options, SENTRY, SOCKETS, gofer, jail, sockets, supervisor};
 use crate::cgroup::{Cgroup, Doors};
 use crate::failure::{Context, Failure, Outcome};
 use crate::flags::PlatformName;
-use crate::spec::{Container, Tree};
+use crate::network::Mode;
+use crate::spec::{Container, IdMaps, Tree};
 
 /// A running sandbox.
 pub(super) struct Sandbox {
     pub(super) sentry: Started,
     pub(super) gofer: Started,
+    /// Makes sockets of the host, where the sandbox has any.
+    pub(super) sockets: Option<Sockets>,
+}
+
+/// The process that makes sockets.
+pub(super) struct Sockets {
+    pub(super) process: Started,
+    /// It waits for the Sentry's network namespace.
+    waits: bool,
+}
+
+impl Sandbox {
+    /// The Sentry has made its namespaces: what waited for them goes on.
+    pub(super) fn connect_sockets(&self) -> Outcome<()> {
+        const WHAT: &str = "the container's network namespace";
+        let Some(sockets) = self.sockets.as_ref().filter(|sockets| sockets.waits) else {
+            return Ok(());
+        };
+        let path = format!("/proc/{}/ns/net", self.sentry.child.pid());
+        let namespace = File::open(&path).context(WHAT)?;
+        fdpass::send(&sockets.process.supervisor, &[0], &[namespace.as_fd()]).context(WHAT)?;
+        sockets.process.await_ready()
+    }
+}
+
+impl Started {
+    fn await_ready(&self) -> Outcome<()> {
+        match supervisor::await_report(&self.supervisor) {
+            Some(Report::Ready) => Ok(()),
+            Some(Report::Failed(message)) => Err(Failure::new(message)),
+            None => Err(Failure::new(format!("the process for {} ended", self.name))),
+        }
+    }
 }
 
 /// A started process.
@@ -83,8 +119,22 @@ pub(super) fn start(
     let (client, server) = gofer_channel()?;
     let launch = Launch::new(&container, id, options, memory.as_fd(), setup)?;
     let gofer = launch.gofer(&container, server)?;
-    let sentry = launch.sentry(container, &platform, client)?;
-    Ok(Sandbox { sentry, gofer })
+    let (sockets, channel) = match options.network {
+        Mode::Host => {
+            let (ours, theirs) = supervisor::pair()?;
+            (Some(launch.sockets(&container, theirs)?), Some(ours))
+        }
+        Mode::Sandbox | Mode::None => (None, None),
+    };
+    let sentry = launch.sentry(container, &platform, client, channel)?;
+    if let Some(sockets) = sockets.as_ref().filter(|sockets| !sockets.waits) {
+        sockets.process.await_ready()?;
+    }
+    Ok(Sandbox {
+        sentry,
+        gofer,
+        sockets,
+    })
 }
 
 /// Starts a Gofer for a container in a sandbox that runs, whose memory is `memory`.
@@ -229,7 +279,7 @@ impl<'a> Launch<'a> {
         };
         boot::write(&file, &boot)?;
         let keep = gofer::CAPS.union(jail::SETUP);
-        let child = self.spawn(GOFER, fds, &user, keep, None)?;
+        let child = self.spawn(GOFER, fds, (Some(&user.maps), user.identity), keep, None)?;
         Ok(Started {
             name: "Gofer",
             child,
@@ -242,6 +292,7 @@ impl<'a> Launch<'a> {
         container: Container,
         platform: &Choice,
         channel: gofer::ClientEnd,
+        sockets: Option<OwnedFd>,
     ) -> Outcome<Started> {
         let user = self.caller.sentry()?;
         let (ours, theirs) = supervisor::pair()?;
@@ -270,6 +321,7 @@ impl<'a> Launch<'a> {
             ),
             memory: fds.add(self.memory),
             log: self.log(&mut fds),
+            sockets: sockets.as_ref().map(|fd| fds.add(fd.as_fd())),
             control: self.setup.control.as_ref().map(|fd| fds.add(fd.as_fd())),
             oom_listener: self
                 .setup
@@ -287,11 +339,59 @@ impl<'a> Launch<'a> {
         };
         boot::write(&file, &boot)?;
         let terminal = self.setup.terminal.as_ref().map(|_| STDIN);
-        let child = self.spawn(SENTRY, fds, &user, jail::SETUP, terminal)?;
+        let user = (Some(&user.maps), user.identity);
+        let child = self.spawn(SENTRY, fds, user, jail::SETUP, terminal)?;
         Ok(Started {
             name: "Sentry",
             child,
             supervisor: ours,
+        })
+    }
+
+    /// Starts the process that makes sockets; `channel` leads to the Sentry.
+    fn sockets(&self, container: &Container, channel: OwnedFd) -> Outcome<Sockets> {
+        let (maps, identity) = self.caller.sockets()?;
+        let (ours, theirs) = supervisor::pair()?;
+        let file = boot::file()?;
+        let (null, stderr) = (null()?, std::io::stderr());
+        let last_words = match self.setup.lifetime {
+            Lifetime::WithCommand => stderr.as_fd(),
+            Lifetime::OnItsOwn => null.as_fd(),
+        };
+        let stdio = [null.as_fd(), null.as_fd(), last_words];
+        let mut fds = Descriptors::new(stdio, file.as_fd(), theirs.as_fd());
+        let path = container.network_path.as_deref();
+        let named = path.map(|path| File::open(path).context(path.display()));
+        let named = named.transpose()?;
+        let network = match &named {
+            Some(namespace) => NetworkBoot::Named(fds.add(namespace.as_fd())),
+            None if !container.new_network => NetworkBoot::Hosts,
+            None if self.caller == Caller::Privileged => NetworkBoot::Sentrys,
+            None => NetworkBoot::Own,
+        };
+        // What the container has not, nobody has for it.
+        let bounding = Caps::from_bits_retain(container.config.process.capabilities.bounding);
+        let keep = match self.caller {
+            Caller::Privileged => sockets::CAPS & bounding,
+            Caller::Ordinary => Caps::empty(),
+        };
+        let boot = SocketsBoot {
+            channel: fds.add(channel.as_fd()),
+            log: self.log(&mut fds),
+            network,
+            sysctls: container.config.sysctls.clone(),
+            keep: keep.bits(),
+        };
+        boot::write(&file, &boot)?;
+        let caps = keep.union(sockets::SETUP);
+        let child = self.spawn(SOCKETS, fds, (maps.as_ref(), identity), caps, None)?;
+        Ok(Sockets {
+            process: Started {
+                name: "sockets of the host",
+                child,
+                supervisor: ours,
+            },
+            waits: network == NetworkBoot::Sentrys,
         })
     }
 
@@ -317,7 +417,7 @@ impl<'a> Launch<'a> {
         &self,
         name: &str,
         fds: Descriptors<'_>,
-        user: &User,
+        (maps, identity): (Option<&IdMaps>, Identity),
         keep: Caps,
         terminal: Option<RawFd>,
     ) -> Outcome<Child> {
@@ -327,8 +427,11 @@ impl<'a> Launch<'a> {
             args: vec![text(name)?, text(self.id)?],
             env: environment(),
             fds: fds.into_list(),
-            namespaces: NAMESPACES,
-            identity: user.identity,
+            namespaces: match maps {
+                Some(_) => NAMESPACES,
+                None => NAMESPACES - CloneFlags::CLONE_NEWUSER,
+            },
+            identity,
             keep,
             terminal,
             blocked: terminal_signals(),
@@ -339,7 +442,9 @@ impl<'a> Launch<'a> {
         if let (Some(cgroup), None) = (&self.setup.cgroup, &self.doors) {
             cgroup.add_process(parked.pid())?;
         }
-        ids::write(parked.pid(), &user.maps, self.caller)?;
+        if let Some(maps) = maps {
+            ids::write(parked.pid(), maps, self.caller)?;
+        }
         if let Some(adjustment) = self.oom_score_adj {
             let path = format!("/proc/{}/oom_score_adj", parked.pid());
             match std::fs::write(&path, adjustment.to_string()) {

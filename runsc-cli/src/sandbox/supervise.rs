@@ -54,7 +54,11 @@ pub(super) fn wait(
     signals: &SignalFd,
     mut console: Option<Console>,
 ) -> Outcome<ExitCode> {
-    let Sandbox { sentry, gofer } = sandbox;
+    let Sandbox {
+        sentry,
+        gofer,
+        sockets,
+    } = sandbox;
     platform::host::image::let_go();
     let first = wait_for_first(&sentry, &gofer, signals, &mut console);
     // The container is over, or cannot go on: whatever it was, nothing stays behind. A Gofer
@@ -62,6 +66,13 @@ pub(super) fn wait(
     kill_now(&gofer);
     if !matches!(first, Ok(Ended::Sentry)) {
         kill_now(&sentry);
+    }
+    if let Some(sockets) = &sockets {
+        kill_now(&sockets.process);
+        reap(&sockets.process)?;
+        if let Some(failure) = reported(&sockets.process) {
+            log::error!("{failure}");
+        }
     }
     let (sentry_end, gofer_end) = (reap(&sentry)?, reap(&gofer)?);
     if let Some(console) = &mut console {
@@ -180,12 +191,20 @@ fn kill_now(process: &Started) {
 
 /// Ends a sandbox that is not to be; why, if it was its own fault.
 pub(super) fn give_up(sandbox: &Sandbox) -> Option<Failure> {
-    let Sandbox { sentry, gofer } = sandbox;
+    let Sandbox {
+        sentry,
+        gofer,
+        sockets,
+    } = sandbox;
     // Before we end them ourselves. The Gofer ends in order when the Sentry has.
     let ends = [gofer, sentry].map(|process| (process, ended(process)));
     kill_now(sentry);
     kill_now(gofer);
     let _ = (reap(sentry), reap(gofer));
+    if let Some(sockets) = sockets {
+        kill_now(&sockets.process);
+        let _ = reap(&sockets.process);
+    }
     let failed = reported(gofer).or_else(|| reported(sentry));
     failed
         .or_else(|| not_run(gofer))

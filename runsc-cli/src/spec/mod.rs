@@ -78,6 +78,8 @@ pub(crate) struct Container {
     pub(crate) oom_score_adj: Option<i32>,
     /// The network namespace that the configuration names.
     pub(crate) network_path: Option<PathBuf>,
+    /// It is to have a network namespace of its own, which has no name yet.
+    pub(crate) new_network: bool,
     /// The pod whose sandbox it is to live in; `None`: a sandbox of its own.
     pub(crate) membership: Option<Membership>,
 }
@@ -265,6 +267,9 @@ fn convert(bundle: &Bundle, host: &HostMounts, find: Find<'_>) -> Outcome<Contai
         network_path: namespaces(spec)
             .find(|namespace| namespace.typ() == LinuxNamespaceType::Network)
             .and_then(|namespace| namespace.path().clone()),
+        new_network: namespaces(spec).any(|namespace| {
+            namespace.typ() == LinuxNamespaceType::Network && namespace.path().is_none()
+        }),
         membership,
     })
 }

@@ -24,6 +24,7 @@ use syscalls::Errno;
 
 use crate::config::{Config, Shared};
 use crate::kernel::Kernel;
+use crate::net::host::HostNetwork;
 use crate::sync::{Level, Mutex};
 use crate::task::ExitStatus;
 use crate::tty::HostTerminal;
@@ -45,6 +46,9 @@ pub struct Boot {
     pub gofer: gofer::Client,
     /// What the first process has as descriptors 0, 1, 2 …
     pub stdio: Stdio,
+    /// The channel to who makes sockets of the host, which the first network name space has
+    /// then instead of its own.
+    pub sockets: Option<OwnedFd>,
 }
 
 /// Standard input and output of the first process.
@@ -175,6 +179,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub fn create(boot: Boot) -> Result<Sandbox, BootError> {
     platform::host::allocator::share_one_heap();
     let kernel = Kernel::new(&boot.config, boot.platform, boot.memory);
+    if let Some(channel) = boot.sockets {
+        let host = HostNetwork::new(channel);
+        kernel.internet.links.follow(Arc::new(host));
+    }
     let home = Home::first(&kernel);
     let first = Container::new(&kernel, boot.config, home, boot.gofer, boot.stdio)?;
     Ok(Sandbox {

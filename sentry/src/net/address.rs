@@ -34,9 +34,13 @@ impl Address {
         if !(FAMILY..=SOCKADDR_STORAGE).contains(&len) {
             return Err(EINVAL);
         }
-        let bytes = mm.read_slice(at, len)?;
-        let (family, data) = bytes.split_first_chunk::<FAMILY>().ok_or(EINVAL)?;
-        Ok(Address {
+        Self::from_bytes(&mm.read_slice(at, len)?).ok_or(EINVAL)
+    }
+
+    /// From the ABI's form; `None` for one without a family.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (family, data) = bytes.split_first_chunk::<FAMILY>()?;
+        Some(Address {
             family: u16::from_ne_bytes(*family),
             data: data.to_vec(),
         })

@@ -105,10 +105,7 @@ fn accept(
         }
     };
     if let Some(at) = address.non_null() {
-        accepted
-            .peer()
-            .unwrap_or_else(|_| Address::unnamed())
-            .write(task.mem(), at, len)?;
+        accepted.accepted_from().write(task.mem(), at, len)?;
     }
     let file = SocketFile::open(task, accepted, status(flags));
     new_fd.fill(file, close(flags)).to_result()

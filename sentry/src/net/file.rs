@@ -8,7 +8,9 @@ use syscalls::abi::fs::{
     F_GETOWN, F_SETOWN, FIOGETOWN, FIONREAD, FIOSETOWN, SIOCGPGRP, SIOCGSTAMP, SIOCGSTAMPNS,
     SIOCOUTQNSD, SIOCSPGRP,
 };
-use syscalls::abi::net::{AF_INET, AF_INET6, AF_PACKET, IPPROTO_TCP, MessageFlags};
+use syscalls::abi::net::{
+    AF_INET, AF_INET6, AF_PACKET, IPPROTO_TCP, MessageFlags, SO_TIMESTAMP, SOL_SOCKET,
+};
 use syscalls::abi::tty::TIOCOUTQ;
 use syscalls::errno::ENOTSOCK;
 use syscalls::{Errno, Fd, SysResult, UserAddr};
@@ -121,6 +123,9 @@ impl FileOps for SocketFile {
             TIOCOUTQ => self.0.unsent_bytes()?,
             // No request about an interface, though its number is among theirs.
             SIOCOUTQNSD if self.0.protocol() == IPPROTO_TCP && self.writes_whole() => {
+                return self.0.ioctl(task, command, argument);
+            }
+            SIOCGSTAMP | SIOCGSTAMPNS if self.0.has_own(SOL_SOCKET, SO_TIMESTAMP) => {
                 return self.0.ioctl(task, command, argument);
             }
             SIOCGSTAMP | SIOCGSTAMPNS

@@ -56,6 +56,11 @@ impl<'a> Given<'a> {
         self.task.mem().read_slice(self.at, self.len.min(MAX))
     }
 
+    /// So many of its first bytes; `EFAULT`.
+    pub fn first(&self, count: usize) -> Result<Vec<u8>, Errno> {
+        self.task.mem().read_slice(self.at, self.len.min(count))
+    }
+
     /// Its first bytes; `EINVAL` if there are fewer, `EFAULT`.
     pub fn prefix<const N: usize>(&self) -> Result<[u8; N], Errno> {
         if self.len < N {

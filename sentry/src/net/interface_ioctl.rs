@@ -123,6 +123,7 @@ fn set_flags(task: &Current, argument: u64) -> SysResult {
         .creds
         .get()
         .has_in(&task.net.get().user, Capabilities::NET_ADMIN)
+        || stack.links.host().is_some()
     {
         return Err(EPERM.into());
     }

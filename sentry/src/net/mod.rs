@@ -6,6 +6,7 @@ mod control;
 mod file;
 mod filter;
 mod given;
+pub mod host;
 pub mod inet;
 mod interface_ioctl;
 mod message;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use syscalls::abi::net::{
     AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, MessageFlags, SOCK_DGRAM, SOCK_PACKET,
-    SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM,
+    SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM, SOL_SOCKET,
 };
 use syscalls::errno::{
     EAFNOSUPPORT, EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP, EPROTONOSUPPORT, ESOCKTNOSUPPORT,
@@ -141,6 +142,11 @@ pub trait Socket: Send + Sync {
     }
     /// Settings that setsockopt(2) changes.
     fn options(&self) -> &Options;
+    /// True for an option of SOL_SOCKET that is the family's own business like those of other
+    /// levels.
+    fn has_own(&self, level: i32, name: i32) -> bool {
+        level != SOL_SOCKET
+    }
     /// An option of SOL_SOCKET was set.
     fn option_changed(&self, name: i32) {}
     /// Who is at the other end, where that is known: SO_PEERCRED.
@@ -164,6 +170,10 @@ pub trait Socket: Send + Sync {
     /// accept(2): the new socket.
     fn accept(&self) -> Result<Arc<dyn Socket>, Errno> {
         Err(EOPNOTSUPP)
+    }
+    /// The peer of a socket that was just accepted.
+    fn accepted_from(&self) -> Address {
+        self.peer().unwrap_or_else(|_| Address::unnamed())
     }
     /// Sends; returns how much of `src` was taken.
     fn send(&self, src: &mut Source<'_>, message: &mut Outgoing<'_>) -> Result<usize, Errno>;

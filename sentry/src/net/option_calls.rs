@@ -204,10 +204,10 @@ impl Run<Current> for call::Setsockopt {
     fn run(self, task: &mut Current) -> SysResult {
         let (_, socket) = lookup(task, self.sockfd)?;
         let value = Given::new(task, self.optval, self.optlen)?;
-        if self.level == SOL_SOCKET {
-            set_socket_option(task, &*socket, self.optname, value)?;
-        } else {
+        if socket.has_own(self.level, self.optname) {
             socket.set_option(task, self.level, self.optname, value)?;
+        } else {
+            set_socket_option(task, &*socket, self.optname, value)?;
         }
         Ok(0)
     }
@@ -321,10 +321,10 @@ impl Run<Current> for call::Getsockopt {
             task.mem().write(self.optlen, &count)?;
             return Ok(0);
         }
-        let value = if self.level == SOL_SOCKET {
-            socket_option(task, &*socket, self.optname, asked)?
-        } else {
+        let value = if socket.has_own(self.level, self.optname) {
             socket.get_option(task, self.level, self.optname, asked)?
+        } else {
+            socket_option(task, &*socket, self.optname, asked)?
         };
         if (self.level, self.optname) == (SOL_SOCKET, SO_PEERGROUPS) && asked.room()? < value.len()
         {

@@ -69,6 +69,7 @@ pub(crate) fn owned(task: &Task, file: &Arc<File>) {
     });
     let old = file.set_urgent(registration);
     drop(old);
+    look(file);
 }
 
 /// `task` may have changed O_ASYNC of `file` through the descriptor `fd`.
@@ -85,4 +86,10 @@ pub(crate) fn update(task: &Task, file: &Arc<File>, fd: Fd) {
     });
     let old = file.set_async(registration);
     drop(old);
+    look(file);
+}
+
+/// What is the host's is watched for those who have looked.
+fn look(file: &File) {
+    file.ops.poll();
 }

@@ -1,104 +1,104 @@
 //! A host descriptor and who waits for it.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use syscalls::Errno;
 
 use super::Watcher;
+use super::watcher::{ALL, Watch};
 use crate::wait::{Ready, WaitQueue};
 
 /// Shared by all open files of it; closed with the last.
-pub(super) struct Descriptor {
-    fd: OwnedFd,
+pub(crate) struct Descriptor {
     /// `None` for files that are always ready.
-    watcher: Option<Watcher>,
+    watch: Option<Watch>,
+    fd: Arc<OwnedFd>,
     queue: WaitQueue,
 }
 
 /// Whether a file has to be asked if it is ready.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Waits {
+pub(crate) enum Waits {
     /// What is stored is always there.
     Never,
     /// All else.
     Maybe,
+    /// A socket can always be watched.
+    Surely,
 }
 
 impl Descriptor {
-    pub(super) fn new(fd: OwnedFd, watcher: &Watcher, waits: Waits) -> Self {
-        let queue = WaitQueue::new();
+    pub(crate) fn new(fd: OwnedFd, watcher: &Watcher, waits: Waits) -> Self {
+        let (fd, queue) = (Arc::new(fd), WaitQueue::new());
         // Some devices (/dev/null) are always ready and refuse to be watched.
-        let watched = waits == Waits::Maybe && watcher.add(&fd, &queue).is_ok();
-        Descriptor {
-            fd,
-            watcher: watched.then(|| watcher.clone()),
-            queue,
-        }
+        let watch = match waits {
+            Waits::Never => None,
+            Waits::Maybe => watcher.add(&fd, &queue).ok(),
+            Waits::Surely => Some(watcher.place(&fd, &queue)),
+        };
+        Descriptor { watch, fd, queue }
     }
 
-    pub(super) fn fd(&self) -> &OwnedFd {
+    pub(crate) fn fd(&self) -> &OwnedFd {
         &self.fd
     }
 
-    pub(super) fn queue(&self) -> &WaitQueue {
+    pub(crate) fn queue(&self) -> &WaitQueue {
         &self.queue
     }
 
     /// True if a read or write may have to wait.
     pub(super) fn is_watched(&self) -> bool {
-        self.watcher.is_some()
+        self.watch.is_some()
     }
 
     /// What of `mask` the descriptor is ready for; if nothing, the watcher will tell.
-    pub(super) fn ready(&self, mask: Ready) -> Ready {
-        let Some(watcher) = &self.watcher else {
+    pub(crate) fn ready(&self, mask: Ready) -> Ready {
+        if self.watch.is_none() {
             return mask & (Ready::READABLE | Ready::WRITABLE);
-        };
+        }
         let now = self.ask(mask);
         if now.is_empty() {
-            watcher.arm(&self.fd, mask);
+            self.missed(mask);
         }
         now
     }
 
+    /// The host had nothing of `mask`: the watcher tells when it has, whoever waits by then.
+    pub(crate) fn missed(&self, mask: Ready) {
+        if let Some(watch) = &self.watch {
+            watch.arm(mask);
+        }
+    }
+
+    /// Some of what `mask` tells of was taken. Who waits for more is told of it, though it may
+    /// have been told before of what is left.
+    pub(crate) fn used(&self, mask: Ready) {
+        if self.queue.has_waiters() {
+            self.missed(mask);
+        }
+    }
+
     /// What poll(2) tells.
-    pub(super) fn poll(&self) -> Ready {
-        let mask = Ready::READABLE | Ready::WRITABLE | Ready::PRI;
-        let Some(watcher) = &self.watcher else {
-            return self.ready(mask);
-        };
-        let now = self.ask(mask);
+    pub(crate) fn poll(&self) -> Ready {
+        if self.watch.is_none() {
+            return Ready::READABLE | Ready::WRITABLE;
+        }
+        let now = self.ask(ALL);
         // Who asks may wait for just what is missing: a terminal can nearly always be
         // written, and is waited for to be read.
-        let missing = mask - now;
-        if !missing.is_empty() {
-            watcher.arm(&self.fd, missing);
+        if self.queue.has_waiters() {
+            self.missed(ALL - now);
         }
         now
     }
 
     fn ask(&self, mask: Ready) -> Ready {
         let bits = i16::try_from(mask.bits()).unwrap_or(0);
-        let mut fds = [PollFd::new(
-            self.fd.as_fd(),
-            PollFlags::from_bits_truncate(bits),
-        )];
-        match poll(&mut fds, PollTimeout::ZERO) {
-            Ok(_) => {
-                let [fd] = &fds;
-                let found = fd.revents().unwrap_or(PollFlags::empty()).bits();
-                Ready::from_bits_truncate(u32::try_from(found).unwrap_or(0))
-            }
+        match platform::host::socket::ready(&self.fd, bits) {
+            Ok(found) => Ready::from_bits_truncate(u32::try_from(found).unwrap_or(0)),
             Err(_) => Ready::ERR,
-        }
-    }
-}
-
-impl Drop for Descriptor {
-    fn drop(&mut self) {
-        if let Some(watcher) = &self.watcher {
-            watcher.remove(&self.fd);
         }
     }
 }

@@ -23,6 +23,7 @@ use self::inode::{HostFs, HostInode};
 use self::stored::Position;
 use crate::vfs::{Dentry, File, Location, Mount, MountFlags, OpenMode, SuperBlock};
 
+pub(crate) use descriptor::{Descriptor, Waits};
 pub use watcher::Watcher;
 
 /// Makes an open file of each descriptor.

@@ -1,12 +1,13 @@
 //! Interfaces, their addresses and where packets go: what `ip address` and `ip route` show.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use syscalls::Errno;
 use syscalls::errno::{EADDRNOTAVAIL, EHOSTUNREACH, ENETUNREACH};
 
+use crate::net::host::HostNetwork;
 use crate::sync::{Level, Slot};
 
 /// An address with the length of its network's prefix.
@@ -314,7 +315,10 @@ fn first(link: &Link, ip: IpAddr) -> Option<IpAddr> {
 }
 
 /// The network of a sandbox, as it is now.
-pub struct Links(Slot<Arc<Network>>);
+pub struct Links {
+    own: Slot<Arc<Network>>,
+    host: OnceLock<Arc<HostNetwork>>,
+}
 
 impl Links {
     /// As `network` says; the loopback is always there.
@@ -323,18 +327,41 @@ impl Links {
         if network.link(LOOPBACK).is_none() {
             network.links.insert(0, Link::loopback());
         }
-        Links(Slot::new(Level::Leaf, Arc::new(network)))
+        Links {
+            own: Slot::new(Level::Leaf, Arc::new(network)),
+            host: OnceLock::new(),
+        }
     }
 
     /// How it is now.
     #[must_use]
     pub fn get(&self) -> Arc<Network> {
-        self.0.get()
+        if let Some(host) = self.host() {
+            match host.network() {
+                Ok(network) => self.own.set(Arc::new(network)),
+                Err(error) => {
+                    log::warn!("the host's network: {error}");
+                    self.own.get()
+                }
+            };
+        }
+        self.own.get()
     }
 
-    /// Changes it.
+    /// From now on it is the host's, which nobody changes from here.
+    pub(crate) fn follow(&self, host: Arc<HostNetwork>) {
+        // Once, before there is anybody to see it.
+        let _ = self.host.set(host);
+    }
+
+    /// The host's network, if it is that.
+    pub(crate) fn host(&self) -> Option<&Arc<HostNetwork>> {
+        self.host.get()
+    }
+
+    /// Changes it; what is the host's nobody may change from here, which callers check.
     pub fn update<R>(&self, change: impl FnOnce(&mut Network) -> R) -> R {
-        self.0.update(|network| change(Arc::make_mut(network)))
+        self.own.update(|network| change(Arc::make_mut(network)))
     }
 }
 

@@ -51,6 +51,9 @@ pub(super) fn create(
     if !(0..=262).contains(&protocol) {
         return Err(EINVAL);
     }
+    if let Some(host) = stack.links.host() {
+        return host.create(task, family, kind, protocol);
+    }
     match (kind, protocol) {
         (Kind::Stream, 0 | IPPROTO_TCP) => Ok(StreamSocket::new(stack, task, family)),
         (Kind::Datagram, 0 | IPPROTO_UDP) => {

@@ -101,6 +101,9 @@ impl PacketSocket {
         }
         let [a, b, ..] = protocol.to_ne_bytes();
         let stack = task.net.get().internet.clone();
+        if stack.links.host().is_some() {
+            return Err(EPERM.why("packet sockets of the host's network"));
+        }
         let socket = Arc::new(PacketSocket {
             kind,
             options: Options::default(),

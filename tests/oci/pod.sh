@@ -18,7 +18,7 @@ ALL='"network", "ipc", "uts"'
 # two that see each other's loopback, and not each other's files and processes
 mkdir -p www volume; echo "served by a" > www/file
 VOLUME=".mounts += [{\"destination\": \"/volume\", \"type\": \"bind\", \"source\": \"$PWD/volume\", \"options\": [\"bind\"]}]"
-member a '["sh", "-c", "httpd -f -p 127.0.0.1:8080 -h /www & trap \"exit 3\" TERM; while :; do sleep 0.1; done"]' "$ALL" "$VOLUME"
+member a '["sh", "-c", "httpd -f -p 127.0.0.1:8080 -h /www & trap \"exit 3\" TERM; touch /tmp/up; while :; do sleep 0.1; done"]' "$ALL" "$VOLUME"
 cp -a www a/rootfs/www
 say "create a" $RT create -b a --pid-file a.pid a </dev/null >out
 status a
@@ -66,12 +66,13 @@ $RT resume a
 status a
 
 # the end of one is not the end of the others
+until_true $RT exec a test -e /tmp/up
 say "kill a" $RT kill a TERM
 until_true is a stopped
 status b; status pod
 word $RT exec a true
 say "delete a" $RT delete a
-say "again" "$TESTKIT" adopt a.pid -- sh -c "$RT create -b a --pid-file a.pid a </dev/null >out 2>&1 && $RT start a && $RT kill a TERM"
+say "again" "$TESTKIT" adopt a.pid -- sh -c "$RT create -b a --pid-file a.pid a </dev/null >out 2>&1 && $RT start a && until $RT exec a test -e /tmp/up; do sleep 0.1; done && $RT kill a TERM"
 until_true is a stopped
 $RT delete a
 say "kill c" $RT kill c KILL

@@ -72,6 +72,12 @@ ctr tasks ps c2 | grep -o ExecID:e4
 say "kill of an exec" ctr tasks kill -s SIGKILL --exec-id e4 c2
 wait $EXEC
 echo "killed exec: $?"
+ctr tasks exec --exec-id e9 c2 sh -c 'trap "echo heard; exit 5" RTMIN+3 USR2; echo ready; while :; do sleep 0.1; done' > signalled &
+EXEC=$!
+until_true grep ready signalled
+say "a signal of real time" ctr tasks kill -s 37 --exec-id e9 c2
+wait $EXEC
+echo "told an exec: $?"
 say pause ctr tasks pause c2
 in_state c2 PAUSED && echo paused
 say "exec in a paused one" ctr tasks exec --exec-id e5 c2 true

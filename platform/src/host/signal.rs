@@ -1,6 +1,7 @@
 //! Dispositions of signals. Masks and signalfd are safe in nix.
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::unistd::Pid;
 use syscalls::Errno;
 
 use super::errno;
@@ -13,6 +14,13 @@ pub fn ignore(signal: Signal) -> Result<(), Errno> {
 /// Gives a signal its default effect.
 pub fn default(signal: Signal) -> Result<(), Errno> {
     set(signal, SigHandler::SigDfl, SaFlags::empty())
+}
+
+/// Sends a signal by its number, those of real time too; kill(2). `EINVAL` if there is none.
+pub fn send(process: Pid, number: i32) -> Result<(), Errno> {
+    // SAFETY: it touches none of our memory.
+    let sent = unsafe { libc::kill(process.as_raw(), number) };
+    nix::errno::Errno::result(sent).map_err(errno).map(drop)
 }
 
 /// Spares us a SIGCHLD for every stop of a traced process (it would be generated and

@@ -75,12 +75,15 @@ pub(super) fn join(
     let gofer = HostProcess::find(gofer);
     let mut fds = vec![channel.region, channel.socket];
     fds.extend(plan.control);
+    let oom_listener = plan.oom_listener.is_some();
+    fds.extend(plan.oom_listener);
     fds.extend(files::standard(terminal.as_ref().zip(resized.as_ref()))?);
     fds.extend(plan.extra);
     let request = CreateRequest {
         name: id.to_owned(),
         config: plan.container.config,
         shared: membership.shared.clone(),
+        oom_listener,
         terminal: match terminal {
             Some(_) => Terminal::Yes,
             None => Terminal::No,

@@ -15,23 +15,22 @@ use super::start::{Sandbox, Started};
 use super::supervisor::{self, Order};
 use crate::failure::{Context, Failure, Outcome};
 
-/// Signals to this process that the container's first process gets, as with runc. Not
-/// those that a fault raises, and not SIGKILL and SIGSTOP, which cannot be caught.
-/// Nor those of job control: they stop us, as the shell that we are a job of expects.
-const FORWARDED: [Signal; 13] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGALRM,
-    Signal::SIGTERM,
-    Signal::SIGCONT,
-    Signal::SIGURG,
-    Signal::SIGVTALRM,
-    Signal::SIGPROF,
-    Signal::SIGIO,
-    Signal::SIGPWR,
+/// Signals to this process that the container's does not get: those that a fault raises, those
+/// that tell of our own children and pipes, and those of job control, which stop us, as the
+/// shell expects that we are a job of. SIGKILL and SIGSTOP cannot be caught.
+const OWN: [Signal; 12] = [
+    Signal::SIGSEGV,
+    Signal::SIGBUS,
+    Signal::SIGILL,
+    Signal::SIGFPE,
+    Signal::SIGTRAP,
+    Signal::SIGABRT,
+    Signal::SIGSYS,
+    Signal::SIGCHLD,
+    Signal::SIGPIPE,
+    Signal::SIGTSTP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
 ];
 
 /// Signals that are to be noticed from the start on: before [`wait`] and before the sandbox
@@ -43,9 +42,11 @@ pub(crate) fn catch_signals() -> Outcome<SignalFd> {
         .context("a signal descriptor")
 }
 
-/// The signals that are passed on, and SIGWINCH.
+/// The signals that are passed on, those of real time too, and SIGWINCH.
 pub(super) fn forwarded() -> SigSet {
-    FORWARDED.into_iter().chain([Signal::SIGWINCH]).collect()
+    let mut set = SigSet::all();
+    OWN.into_iter().for_each(|signal| set.remove(signal));
+    set
 }
 
 /// Waits until the container has ended; its exit status.
@@ -157,23 +158,18 @@ pub(super) fn ready<S: Copy>(
 
 fn take_signals(signals: &SignalFd, sentry: &Started, console: &mut Option<Console>) {
     while let Ok(Some(info)) = signals.read_signal() {
-        let Some(signal) = i32::try_from(info.ssi_signo)
-            .ok()
-            .and_then(|signal| Signal::try_from(signal).ok())
-        else {
-            continue;
-        };
-        match (signal, console.as_ref()) {
-            (Signal::SIGWINCH, console) => {
+        let number = i32::try_from(info.ssi_signo).unwrap_or(0);
+        match (Signal::try_from(number), console.as_ref()) {
+            (Ok(Signal::SIGWINCH), console) => {
                 if let Some(console) = console {
                     console.follow_size();
                 }
             }
             // The user's terminal is gone: so is the container's.
-            (Signal::SIGHUP, Some(_)) => *console = None,
+            (Ok(Signal::SIGHUP), Some(_)) => *console = None,
             _ => {
                 // A Sentry that ends just now needs no signal.
-                let _ = supervisor::tell(&sentry.supervisor, &Order::Signal(signal as i32));
+                let _ = supervisor::tell(&sentry.supervisor, &Order::Signal(number));
             }
         }
     }

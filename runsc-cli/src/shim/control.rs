@@ -8,9 +8,8 @@ use containerd_shim::protos::protobuf::MessageField;
 use containerd_shim::protos::shim::oci::ProcessDetails;
 use containerd_shim::protos::types::task::ProcessInfo;
 use containerd_shim::util::convert_to_any;
-use nix::errno::Errno;
-use nix::sys::signal::Signal;
 use nix::unistd::Pid;
+use syscalls::errno::ESRCH;
 
 use super::container::Container;
 use super::fault::{self, Answer, Context};
@@ -33,9 +32,8 @@ impl Container {
         if pid.as_raw() == 0 {
             return Err(fault::not_now("the process was not started yet"));
         }
-        let signal = Signal::try_from(signal.cast_signed()).context("the signal")?;
-        match nix::sys::signal::kill(pid, signal) {
-            Err(Errno::ESRCH) => Err(fault::not_found("process already finished")),
+        match platform::host::signal::send(pid, signal.cast_signed()) {
+            Err(ESRCH) => Err(fault::not_found("process already finished")),
             result => result.context("the signal"),
         }
     }

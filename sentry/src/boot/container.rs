@@ -79,6 +79,11 @@ impl Container {
         &self.kernel
     }
 
+    /// What its files are still to be told.
+    pub(super) fn write_back(&self) -> &WriteBack {
+        &self.write_back
+    }
+
     /// Its processes' cgroup.
     #[must_use]
     pub fn group(&self) -> &Arc<Group> {
@@ -165,6 +170,11 @@ impl Container {
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.group.is_held()
+    }
+
+    /// Writes back what is to be written: who has held it back may look at its files.
+    pub fn flush(&self) {
+        self.write_back.flush_all_or_log();
     }
 
     /// True if none of them runs application code.

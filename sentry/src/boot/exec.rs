@@ -8,6 +8,7 @@ use super::container::signal_from_outside;
 use super::process::{self, Place, host_error};
 use super::{Attended, BootError, Container, Home, Stdio};
 use crate::config::ProcessConfig;
+use crate::fs::gofer::WriteBack;
 use crate::kernel::Kernel;
 use crate::signal::Signal;
 use crate::task::{Current, ExitStatus, FsContext, ThreadGroup};
@@ -20,6 +21,7 @@ pub struct Execed {
     kernel: Arc<Kernel>,
     group: Arc<ThreadGroup>,
     console: Option<Console>,
+    write_back: WriteBack,
 }
 
 /// What such a process is made with.
@@ -58,6 +60,7 @@ impl Container {
             kernel: self.kernel().clone(),
             group,
             console,
+            write_back: self.write_back().clone(),
         })
     }
 }
@@ -93,6 +96,8 @@ impl Attended for Execed {
         if let Some(console) = &self.console {
             console.finish();
         }
+        // Who has waited for it looks at what it has written.
+        self.write_back.flush_all_or_log();
         Some(status)
     }
 

@@ -109,7 +109,7 @@ pub enum BootError {
         errno: Errno,
     },
     /// The working directory.
-    #[error("chdir to cwd ({path:?}) set in config.json failed: {errno}")]
+    #[error("chdir to cwd ({path:?}) set in config.json failed: {}", .errno.text().to_lowercase())]
     WorkingDirectory {
         /// Which.
         path: String,

@@ -82,10 +82,16 @@ impl Limits {
     pub(crate) fn count_oom_kill(&self) {
         self.oom.fetch_add(1, Ordering::Relaxed);
         self.oom_kills.fetch_add(1, Ordering::Relaxed);
-        if let Some(listener) = self.oom_listener.get() {
-            // Full: many are waiting there to be read.
-            let _ = nix::unistd::write(listener, b"!");
-        }
+    }
+
+    /// Tells whoever listens of one; false without a listener.
+    pub(crate) fn tell_of_oom_kill(&self) -> bool {
+        let Some(listener) = self.oom_listener.get() else {
+            return false;
+        };
+        // Full: many are waiting there to be read.
+        let _ = nix::unistd::write(listener, b"!");
+        true
     }
 
     /// Times that memory ran out, and processes ended for that.

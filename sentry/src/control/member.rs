@@ -17,10 +17,11 @@ pub(super) fn create(
     request: CreateRequest,
     fds: Vec<OwnedFd>,
 ) -> Result<(String, Arc<Container>), String> {
-    let mut fds = fds.into_iter();
+    let mut fds = fds.into_iter().peekable();
     let (Some(region), Some(socket), Some(listener)) = (fds.next(), fds.next(), fds.next()) else {
         return Err("the channel to its Gofer was not handed over".to_owned());
     };
+    let oom_listener = fds.next_if(|_| request.oom_listener);
     let name = request.name;
     let made = Arc::new(Mutex::new(Level::Leaf, Weak::<Container>::new()));
     let broken = {
@@ -43,6 +44,9 @@ pub(super) fn create(
     };
     let container = sandbox.add(member).map_err(|error| error.to_string())?;
     *made.lock() = Arc::downgrade(&container);
+    if let Some(listener) = oom_listener {
+        container.group().limits.set_oom_listener(listener);
+    }
     let served = server::serve(sandbox.clone(), container.clone(), listener);
     if let Err(error) = served {
         container.kill();

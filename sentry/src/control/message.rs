@@ -80,6 +80,9 @@ pub struct CreateRequest {
     pub config: Config,
     /// What it has in common with others.
     pub shared: Shared,
+    /// After the control socket comes one that is told of processes ended because memory had
+    /// run out; see [`crate::cgroup::Limits::set_oom_listener`].
+    pub oom_listener: bool,
     /// What the last descriptors are that come along.
     pub terminal: Terminal,
 }

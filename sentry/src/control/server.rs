@@ -226,6 +226,7 @@ fn pause(container: &Container) -> Answer {
         }
         std::thread::sleep(Duration::from_micros(100));
     }
+    container.flush();
     Answer::Done
 }
 

@@ -113,8 +113,11 @@ impl Kernel {
         if !victim.kill(ExitStatus::Killed(Signal::KILL)) {
             return;
         }
+        let group = self.cgroup_of(victim);
+        group.ancestors().for_each(|at| at.limits.count_oom_kill());
+        // The listener of its own container, not that of the pod's first one.
+        let _ = group.ancestors().any(|at| at.limits.tell_of_oom_kill());
         let limits = &self.cgroup.limits;
-        limits.count_oom_kill();
         let name = victim.leader().map(|leader| leader.name.get());
         let name = name.as_deref().unwrap_or_default();
         let limit = match limits.memory() {

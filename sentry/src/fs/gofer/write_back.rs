@@ -45,6 +45,13 @@ fn key(inode: &Arc<GoferInode>) -> usize {
 }
 
 impl WriteBack {
+    /// As [`Self::flush_all`], where nobody could do anything about a failure.
+    pub fn flush_all_or_log(&self) {
+        if let Err(error) = self.flush_all() {
+            log::error!("data could not be written: {error}");
+        }
+    }
+
     /// Something of `inode` is to be written.
     pub(super) fn add(&self, inode: &Arc<GoferInode>) {
         let mut state = self.0.state.lock();
@@ -63,9 +70,7 @@ impl WriteBack {
                             return;
                         };
                         let this = WriteBack(shared);
-                        if let Err(error) = this.flush_all() {
-                            log::error!("data could not be written: {error}");
-                        }
+                        this.flush_all_or_log();
                         let idle = this.0.state.lock().dirty.is_empty();
                         drop(this);
                         if idle {

@@ -57,7 +57,7 @@ pub(super) const ENTRIES: &[Entry<System>] = &[
     number!("kernel", "sched_rt_period_us", RT_PERIOD, 1..=I32),
     Entry::setting("sched_rt_runtime_us", rt_time, set_rt_time),
     Entry::dir("seccomp", SECCOMP),
-    line!("kernel", "sem", "32000\t1024000000\t500\t32000", 64),
+    numbers!("kernel", "sem", "32000\t1024000000\t500\t32000", 64),
     number!("kernel", "shm_rmid_forced", 0, 0..=1),
     line!("kernel", "shmall", "18446744073692774399", 20),
     line!("kernel", "shmmax", "18446744073692774399", 20),

@@ -43,6 +43,32 @@ macro_rules! line {
     };
 }
 
+/// As [`line!`], for several numbers: they are shown with tabs between them.
+macro_rules! numbers {
+    ($dir:literal, $name:literal, $default:expr, $max:expr) => {
+        $crate::fs::synth::Entry::setting(
+            $name,
+            |system: &$crate::fs::proc::system::System, opener| {
+                let name = concat!($dir, ".", $name);
+                let settings = $crate::fs::proc::sys::of(system, opener, name)?;
+                let mut text = settings.text(name, $default);
+                text.push(b'\n');
+                Ok(text)
+            },
+            |system, opener, text| {
+                let name = concat!($dir, ".", $name);
+                let settings = $crate::fs::proc::sys::of(system, opener, name)?;
+                let numbers: Vec<_> = $crate::sysctl::first_line(text)
+                    .split(u8::is_ascii_whitespace)
+                    .filter(|number| !number.is_empty())
+                    .collect();
+                settings.set_text(name, &numbers.join(&b'\t'), $max);
+                Ok(())
+            },
+        )
+    };
+}
+
 mod fs;
 mod kernel;
 mod net;

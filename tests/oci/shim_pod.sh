@@ -23,7 +23,7 @@ run() {
     --annotation io.kubernetes.cri.sandbox-id=pod "${flags[@]}" --rootfs "$PWD/root-$name" "$name" "$@"
 }
 LOOP='while :; do sleep 0.1; done'
-run pod sandbox -- /bin/sh -c "trap 'exit 0' TERM; $LOOP"
+run pod sandbox --memory-limit 67108864 -- /bin/sh -c "trap 'exit 0' TERM; $LOOP"
 PID=$(pid_of pod)
 SHARED="--with-ns network:/proc/$PID/ns/net --with-ns ipc:/proc/$PID/ns/ipc --with-ns uts:/proc/$PID/ns/uts"
 run web container $SHARED -- /bin/sh -c "echo page > /page; httpd -p 127.0.0.1:8080 -h /; trap 'exit 3' TERM; touch /up; $LOOP"
@@ -52,6 +52,17 @@ run web container $SHARED -- /bin/sh -c 'exit 7'
 until_true in_state web STOPPED
 say again ctr tasks delete web
 ctr containers delete web
+
+# the one is told of that runs out of memory, not the pod
+$CTR events > events &
+heard() { ctr namespaces create probe; ctr namespaces remove probe; test -s events; }
+until_true heard
+run hog container $SHARED --memory-limit 67108864 -- /bin/sh -c 'tail /dev/zero; exit 4'
+until_true in_state hog STOPPED
+until_true grep /tasks/exit events
+grep -o '/tasks/oom.*' events | sort | uniq
+say delete ctr tasks delete hog
+ctr containers delete hog
 say kill ctr tasks kill -s KILL client
 until_true in_state client STOPPED
 say delete ctr tasks delete client

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::bound::{At, Bound, broken};
 use super::handoff;
-use super::tempo::{Room, Tempo};
+use super::tempo::{Room, Slept, Tempo};
 use crate::host::cpu_time::ThreadClock;
 use crate::process::ProcessSpace;
 use crate::process::interrupt::{Interrupter, Target};
@@ -32,7 +32,7 @@ impl SystrapContext {
     }
 
     fn run(&mut self, space: &Arc<dyn AddressSpace>, regs: &mut Regs) -> Result<Event, Error> {
-        let mut slept = false;
+        let mut slept = Slept::Nobody;
         let bound = self.bound.as_ref();
         if bound.is_some_and(|bound| Arc::ptr_eq(&bound.space, space)) {
             let Some(bound) = &mut self.bound else {
@@ -41,8 +41,9 @@ impl SystrapContext {
             if let Some(tempo) = &mut self.tempo {
                 bound.looks = tempo.before(bound.task.pid(), &bound.pages);
             }
-            let woken = bound.resume(regs, &self.interrupter)?;
-            slept = woken;
+            if bound.resume(regs, &self.interrupter)? {
+                slept = Slept::Task;
+            }
         } else {
             self.release();
             self.start(space, regs)?;
@@ -51,7 +52,10 @@ impl SystrapContext {
             return Err(Error::Died);
         };
         loop {
-            slept |= bound.wait(page::TURN_APPLICATION, &self.interrupter)?;
+            let waited = bound.wait(page::TURN_APPLICATION, &self.interrupter)?;
+            if waited && slept == Slept::Nobody {
+                slept = Slept::Sentry;
+            }
             if let Some(event) = bound.event(&self.interrupter)? {
                 if let Some(tempo) = &mut self.tempo {
                     tempo.after(slept, &bound.pages);

@@ -9,7 +9,9 @@
 //!
 //! Whether they are is found out by trying: somebody else's load shows in waits that end
 //! asleep. A pair for which that happens too often goes together again, and tries the
-//! longer not to go apart the less it had of it.
+//! longer not to go apart the less it had of it. A task that sleeps because a call of its
+//! own takes long, as one that waits for somebody, says nothing of the machine: calls change
+//! sooner than load does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -36,13 +38,26 @@ const ASLEEP: u32 = 12;
 const LOSS: u32 = 3 * ASLEEP;
 /// For how long a pair stays together at least.
 const SHORTEST: Duration = Duration::from_millis(2);
-/// … and at most.
+/// … and at most, if the machine is crowded, …
 const LONGEST: Duration = Duration::from_millis(500);
+/// … or if calls take long: the next ones may be other calls.
+const LONGEST_FOR_CALLS: Duration = Duration::from_millis(20);
 /// Having been apart for so long was worth it.
 const WORTH: Duration = Duration::from_millis(20);
 
 /// A pair that makes no switch for so long gives up its place to one that wants it.
 const IDLE: Duration = Duration::from_millis(5);
+
+/// Who slept at a switch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Slept {
+    /// Both were awake.
+    Nobody,
+    /// The task, before it was given its turn: the call took long.
+    Task,
+    /// The Sentry, for a task that was awake.
+    Sentry,
+}
 
 /// Room for pairs to be apart.
 pub(super) struct Room {
@@ -119,6 +134,8 @@ pub(super) struct Tempo {
     /// Since when the pair is apart.
     apart: Option<Instant>,
     loss: u32,
+    /// Some of that came from tasks that were late.
+    crowded: bool,
     switches: u32,
     since: Instant,
     /// Together until then at least.
@@ -135,6 +152,7 @@ impl Tempo {
             pair: Pair::new(&room.pairs),
             apart: None,
             loss: 0,
+            crowded: false,
             switches: 0,
             since: now,
             rest: Duration::ZERO,
@@ -182,27 +200,34 @@ impl Tempo {
         }
         self.apart = Some(now);
         self.loss = 0;
+        self.crowded = false;
         self.pair.apart(task);
         pages.word(SPIN).store(TASK_LOOKS, Ordering::Relaxed);
         LOOKS
     }
 
-    /// To be called after each switch: whether one of the two slept.
-    pub(super) fn after(&mut self, slept: bool, pages: &ThreadPages) {
+    /// To be called after each switch.
+    pub(super) fn after(&mut self, slept: Slept, pages: &ThreadPages) {
         let Some(since) = self.apart else { return };
-        if !slept {
+        if slept == Slept::Nobody {
             self.loss = self.loss.saturating_sub(1);
             return;
         }
         self.loss += ASLEEP;
+        self.crowded |= slept == Slept::Sentry;
         if self.loss < LOSS {
             return;
         }
         let now = Instant::now();
+        let longest = if self.crowded {
+            LONGEST
+        } else {
+            LONGEST_FOR_CALLS
+        };
         self.rest = if now - since > WORTH {
             SHORTEST
         } else {
-            (self.rest * 2).clamp(SHORTEST, LONGEST)
+            (self.rest * 2).clamp(SHORTEST, longest)
         };
         self.rest_since = now;
         self.come_together(pages);

@@ -193,12 +193,21 @@ pub trait Context {
     /// The code of trampolines is not what it was, or no longer there: a call that was made
     /// through one goes on behind the call that it stands for.
     fn leave_trampoline(&mut self) {}
+    /// Lets the platform answer these calls without an event, from now on.
+    fn set_answers(&mut self, _answers: &OwnAnswers) {}
     /// Lets go of the address space last run in, so that it can end. The vector state stays.
     fn release(&mut self);
     /// As [`Self::release`], for a program that has ended: the vector state is that of a
     /// new one.
     fn finish(&mut self);
 }
+
+/// Calls without arguments whose answer only the calling thread changes: getpid(2), getuid(2),
+/// getgid(2), geteuid(2), getegid(2), gettid(2).
+pub const OWN_CALLS: [u16; 6] = [39, 102, 104, 107, 108, 186];
+
+/// What each of [`OWN_CALLS`] returns; `None` where somebody wants to see the call.
+pub type OwnAnswers = [Option<u32>; OWN_CALLS.len()];
 
 /// Ends a [`Context::switch`] from another thread.
 pub trait Interrupt: Send + Sync {

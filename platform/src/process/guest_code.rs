@@ -10,9 +10,14 @@
 //!   the result, it has the task **promote** the call: a call that the filter traps makes
 //!   the host save everything in a frame.
 //!
+//! A call whose answer is the thread's own business, and known (`ThreadPages::set_answer`),
+//! goes no further than here. The application may write what it likes there: it is its own
+//! answer.
+//!
 //! A kick that arrives in this code does nothing by itself, since an event is on its way to
-//! the Sentry. Only between the answer and the application it would be lost: there the
-//! handler sends the task back to look at the kick's flag once more.
+//! the Sentry. Only between the answer, or the decision to answer here, and the application
+//! it would be lost: there the handler sends the task back to look at the kick's flag once
+//! more.
 //!
 //! The application shares all memory and can jump anywhere here. Nothing here protects the
 //! Sentry from it: that is the filter's work, and the Sentry's own, which checks what it
@@ -26,9 +31,9 @@
 use std::arch::global_asm;
 
 use super::layout::thread::{
-    EVENT, EVENT_CALL, EVENT_SIGNAL, FRAME, FS_BASE, GS_BASE, KICK, R8, R9, R10, R12, R13, R14,
-    R15, RAX, RBP, RBX, RDI, RDX, RIP, RSI, RSP, SENTRY_SLEEPS, SPIN, TASK_SLEEPS, TRAMPOLINE,
-    TURN, TURN_PROMOTE, TURN_SENTRY,
+    ANSWER_COUNT, ANSWERS, EVENT, EVENT_CALL, EVENT_SIGNAL, FRAME, FS_BASE, GS_BASE, KICK, R8, R9,
+    R10, R12, R13, R14, R15, RAX, RBP, RBX, RDI, RDX, RIP, RSI, RSP, SENTRY_SLEEPS, SPIN,
+    TASK_SLEEPS, TRAMPOLINE, TURN, TURN_PROMOTE, TURN_SENTRY,
 };
 use super::layout::{GUEST_CODE, THREAD_SIZE, THREADS, THREADS_SHIFT};
 
@@ -92,7 +97,14 @@ global_asm!(
     "25:",
     "lea rsi, [rip + 65f]",
     "cmp rax, rsi",
+    "jb 27f",
+    "lea rcx, [rip + 80f]",
+    "cmp rax, rcx",
+    "jb 30f",
+    "lea rsi, [rip + 85f]",
+    "cmp rax, rsi",
     "jae 30f",
+    "27:",
     "mov [rdx + {uc_rip}], rcx",
     "30:",
     "add rsp, 8",
@@ -117,6 +129,9 @@ global_asm!(
     "cmp ecx, {threads_upper}",
     "jne 38f",
     "mov gs:[{rax}], rax",
+    "cmp rax, {answer_count}",
+    "jb 80f",
+    "36:",
     "mov gs:[{rdi}], rdi",
     "mov gs:[{rsi}], rsi",
     "mov gs:[{rdx}], rdx",
@@ -211,6 +226,20 @@ global_asm!(
     "syscall",
     "runsk_guest_promoted:",
     "ud2",
+
+    // A call that may be answered here, r11 the trampoline. A kick in these lines leads to
+    // their beginning.
+    "80:",
+    "mov rax, gs:[{rax}]",
+    "cmp dword ptr gs:[{kick}], 0",
+    "jne 36b",
+    "mov rcx, gs:[{answers} + rax * 8]",
+    "test rcx, rcx",
+    "jns 36b",
+    "mov eax, ecx",
+    "lea rcx, [r11 + {tail}]",
+    "jmp rcx",
+    "85:",
     "runsk_guest_end:",
     ".popsection",
     fs_base = const FS_BASE,
@@ -225,6 +254,8 @@ global_asm!(
     sentry_sleeps = const SENTRY_SLEEPS,
     task_sleeps = const TASK_SLEEPS,
     kick = const KICK,
+    answers = const ANSWERS,
+    answer_count = const ANSWER_COUNT,
     spin = const SPIN,
     trampoline = const TRAMPOLINE,
     rax = const RAX,

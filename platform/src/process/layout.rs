@@ -147,9 +147,15 @@ pub(crate) mod thread {
     pub(crate) const FS_BASE: usize = 184;
     pub(crate) const GS_BASE: usize = 192;
     /// Bytes of the control page that mean something.
-    pub(crate) const CONTROL_SIZE: usize = 200;
+    pub(crate) const CONTROL_SIZE: usize = ANSWERS + 8 * ANSWER_COUNT;
     /// `stack_t`: [`STACK`] and what follows.
     pub(crate) const SIGNAL_STACK: usize = 256;
+    /// u64 for each call below [`ANSWER_COUNT`]: what it returns, with [`ANSWER_KNOWN`]; or 0.
+    pub(crate) const ANSWERS: usize = 1024;
+    /// Calls from this number on are never answered here.
+    pub(crate) const ANSWER_COUNT: usize = 192;
+    /// Bit of an answer that is one: the sign.
+    pub(crate) const ANSWER_KNOWN: u64 = 1 << 63;
     /// The stack for signals begins here.
     pub(crate) const STACK: usize = 4096;
 

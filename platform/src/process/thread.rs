@@ -1,13 +1,15 @@
 //! The pages that the Sentry shares with the task of a guest thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use syscalls::Errno;
 use syscalls::errno::{EFAULT, EINVAL};
 
 use super::commands::{CommandFile, THREADS_OFFSET};
-use super::layout::thread::{CONTROL_SIZE, SIGNAL_STACK, STACK};
+use super::layout::thread::{
+    ANSWER_COUNT, ANSWER_KNOWN, ANSWERS, CONTROL_SIZE, SIGNAL_STACK, STACK,
+};
 use super::layout::{THREAD_SIZE, THREADS};
 use crate::usercopy;
 
@@ -95,6 +97,16 @@ impl ThreadPages {
         let place = unsafe { self.base.add(at % CONTROL_SIZE) };
         // SAFETY: as for `word`.
         unsafe { AtomicU64::from_ptr(place.cast()) }
+    }
+
+    /// Has a call answered by the task itself, by its number; or no longer. Calls from
+    /// `ANSWER_COUNT` on never are.
+    pub(crate) fn set_answer(&self, number: usize, answer: Option<u32>) {
+        if number < ANSWER_COUNT {
+            let entry = answer.map_or(0, |answer| u64::from(answer) | ANSWER_KNOWN);
+            self.long(ANSWERS + 8 * number)
+                .store(entry, Ordering::Relaxed);
+        }
     }
 
     /// Copies bytes out; `EINVAL` for a range that is not inside.

@@ -10,7 +10,7 @@ use super::handoff;
 use crate::process::interrupt::Interrupter;
 use crate::process::layout::thread as page;
 use crate::process::{GuestTask, ProcessSpace, ThreadPages, guest_code};
-use crate::{AddressSpace, Error, Event, FpState, Prot, Regs};
+use crate::{AddressSpace, Error, Event, FpState, OWN_CALLS, OwnAnswers, Prot, Regs};
 
 /// A task in an address space.
 pub(super) struct Bound {
@@ -108,6 +108,13 @@ impl Bound {
         self.regs = *regs;
         handoff::give(&self.pages, page::TURN_APPLICATION);
         Ok(())
+    }
+
+    /// Has the task answer these calls itself.
+    pub(super) fn set_answers(&self, answers: &OwnAnswers) {
+        for (number, answer) in OWN_CALLS.into_iter().zip(answers) {
+            self.pages.set_answer(usize::from(number), *answer);
+        }
     }
 
     /// Leaves the task, which waits for its turn, to the next thread of its address space.

@@ -10,7 +10,7 @@ use crate::host::cpu_time::ThreadClock;
 use crate::process::ProcessSpace;
 use crate::process::interrupt::{Interrupter, Target};
 use crate::process::layout::thread as page;
-use crate::{AddressSpace, Context, Error, Event, FpState, Interrupt, Regs};
+use crate::{AddressSpace, Context, Error, Event, FpState, Interrupt, OwnAnswers, Regs};
 
 /// One guest thread.
 pub(super) struct SystrapContext {
@@ -19,6 +19,7 @@ pub(super) struct SystrapContext {
     fp: FpState,
     interrupter: Arc<Interrupter>,
     tempo: Option<Tempo>,
+    answers: OwnAnswers,
 }
 
 impl SystrapContext {
@@ -28,6 +29,7 @@ impl SystrapContext {
             fp: FpState::initial(),
             interrupter: Arc::new(Interrupter::new()),
             tempo: room.map(Tempo::new),
+            answers: OwnAnswers::default(),
         }
     }
 
@@ -77,6 +79,7 @@ impl SystrapContext {
         })?;
         if let Some(mut spare) = Bound::spare(process, space) {
             self.bind_to(&spare, |clock| clock.started_now());
+            spare.set_answers(&self.answers);
             if spare.begin(regs, &self.fp, &self.interrupter).is_ok() {
                 self.bound = Some(spare);
                 self.interrupter.catch_up();
@@ -87,6 +90,7 @@ impl SystrapContext {
             spare.end();
         }
         let bound = Bound::new(process, space, regs, &self.fp)?;
+        bound.set_answers(&self.answers);
         self.bind_to(&bound, |clock| clock);
         self.bound = Some(bound);
         self.interrupter.catch_up();
@@ -181,6 +185,13 @@ impl Context for SystrapContext {
     fn was_slow_call(&self) -> bool {
         let bound = self.bound.as_ref();
         bound.is_some_and(|bound| matches!(bound.at, At::Frame(_)))
+    }
+
+    fn set_answers(&mut self, answers: &OwnAnswers) {
+        self.answers = *answers;
+        if let Some(bound) = &self.bound {
+            bound.set_answers(answers);
+        }
     }
 
     fn leave_trampoline(&mut self) {

@@ -65,6 +65,7 @@ impl Current {
         }
         let strict = Mode::Strict as u8;
         self.seccomp.mode.store(strict, Ordering::Release);
+        self.mark_work();
         Ok(0)
     }
 
@@ -122,10 +123,12 @@ impl Current {
             }
         }
         self.seccomp.set_filters(Some(filters.clone()));
+        self.mark_work();
         if flags.contains(SeccompFlags::TSYNC) {
             let no_new_privs = self.creds.with(|creds| creds.no_new_privs);
             for thread in others().filter(|thread| !thread.is_exiting()) {
                 thread.seccomp.set_filters(Some(filters.clone()));
+                thread.kick();
                 if no_new_privs {
                     thread.set_no_new_privs();
                 }

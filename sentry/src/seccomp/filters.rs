@@ -93,19 +93,26 @@ impl Filters {
 
     /// What the strictest filter returns.
     pub(super) fn verdict(&self, data: &SeccompData) -> u32 {
-        let known = usize::try_from(data.nr)
+        if self.always_allows(data.nr) {
+            ALLOW
+        } else {
+            self.ask(data).0
+        }
+    }
+
+    /// True if they allow a call whatever its arguments, and so much is remembered.
+    pub(super) fn always_allows(&self, number: i32) -> bool {
+        let known = usize::try_from(number)
             .ok()
             .and_then(|number| self.known.get(number));
-        let Some(known) = known else {
-            return self.ask(data).0;
-        };
+        let Some(known) = known else { return false };
         match known.load(Ordering::Relaxed) {
-            ALWAYS => ALLOW,
-            ASK => self.ask(data).0,
+            ALWAYS => true,
+            ASK => false,
             _ => {
-                let always = self.always_allows(data.nr);
+                let always = self.find_out(number);
                 known.store(if always { ALWAYS } else { ASK }, Ordering::Relaxed);
-                if always { ALLOW } else { self.ask(data).0 }
+                always
             }
         }
     }
@@ -128,7 +135,7 @@ impl Filters {
         strictest
     }
 
-    fn always_allows(&self, number: i32) -> bool {
+    fn find_out(&self, number: i32) -> bool {
         let load = |what| match what {
             Fetch::Word(0) => Some(number.cast_unsigned()),
             Fetch::Word(1) => Some(AUDIT_ARCH_X86_64),

@@ -37,6 +37,7 @@ impl Current {
                 // It may be frozen since it was stopped.
                 self.obey_freeze();
                 self.obey_affinity();
+                self.offer_answers();
                 if self.obey_trap(&mut restart) || self.take_one(&mut restart) {
                     self.mark_work();
                 }

@@ -9,6 +9,7 @@
 //! changes that kicks every thread of the group, and each thread looks before it runs
 //! application code again.
 
+mod answers;
 mod calls;
 mod capabilities;
 mod clone;
@@ -427,6 +428,7 @@ impl Task {
             self.group.set_dumpable(false);
             self.set_parent_death_signal(None);
         }
+        self.mark_work();
         if before.uid.real != creds.uid.real {
             let user = self.kernel.users.get(creds.uid.real);
             self.place.set(Some(Arc::new(ThreadPlace::new(user))));
@@ -437,6 +439,7 @@ impl Task {
         self.tid.store(numbers.kernel(), Ordering::Relaxed);
         self.own_tid.store(numbers.own(), Ordering::Relaxed);
         self.numbers.set(numbers.clone());
+        self.mark_work();
     }
 
     /// Says that the calling host thread is the task's.

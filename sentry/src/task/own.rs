@@ -23,6 +23,8 @@ pub struct OwnState {
     pub(crate) affinity: Option<u64>,
     /// Up to which change of rewritten code it was followed, [`crate::mm::Mm::restorations`].
     pub(crate) restorations: u64,
+    /// What the platform answers by itself.
+    pub(crate) answers: platform::OwnAnswers,
     /// For what a traced thread stops.
     pub(crate) watch: Watch,
     /// What the processor said of the last fault; handlers find it in their frame.

@@ -66,6 +66,7 @@ impl Current {
     /// Runs the application until the thread has to end.
     pub(crate) fn run(&mut self) {
         let mut restart = None;
+        self.offer_answers();
         if self.is_held() || self.wanted_affinity().is_some() {
             self.mark_work();
         }

@@ -44,7 +44,7 @@ fn dequeue(table: &FutexTable, waiters: &[Arc<Waiter>]) -> Option<usize> {
 
 impl Run<Current> for call::FutexWaitv {
     fn run(self, task: &mut Current) -> SysResult {
-        if !(1..=MAX).contains(&self.nr_futexes) {
+        if !(1..=MAX).contains(&self.nr_futexes) || self.waiters.is_null() {
             return Err(EINVAL.into());
         }
         let deadline = deadline2(task, self.timeout, self.clockid)?;

@@ -15,7 +15,7 @@ use syscalls::abi::sched::CloneFlags;
 
 pub(crate) use enter::of_task;
 pub use user::UserNamespace;
-pub(crate) use user::{Ids, OVERFLOW};
+pub(crate) use user::{Ids, MAX_USER_NAMESPACES, OVERFLOW};
 
 use crate::cgroup::CgroupNamespace;
 use crate::ipc::IpcNamespace;

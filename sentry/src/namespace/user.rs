@@ -6,6 +6,7 @@
 //! thing at hand belongs to: [`Credentials::has_in`].
 
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use syscalls::Errno;
@@ -18,6 +19,12 @@ use crate::task::{Capabilities, Credentials};
 
 /// What an id that a name space does not have is shown as (overflowuid).
 pub(crate) const OVERFLOW: u32 = 65_534;
+
+/// How many there may be, unless user.max_user_namespaces says something else.
+pub(crate) const MAX_USER_NAMESPACES: i64 = 10_000;
+
+/// How many there are, but for the first.
+static LIVING: AtomicI64 = AtomicI64::new(0);
 
 /// How deep they may lie in each other.
 const MAX_LEVEL: usize = 33;
@@ -40,6 +47,14 @@ struct Inner {
     may_set_groups: Mutex<bool>,
     /// Whether its maker could give capabilities to files.
     maker_could_set_file_caps: bool,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.parent.is_some() {
+            LIVING.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Which of its maps.
@@ -87,17 +102,18 @@ impl fmt::Debug for UserNamespace {
 }
 
 impl UserNamespace {
-    /// One in that of `creds`, which makes it: `ENOSPC` if that lies too deep, `EPERM` for
-    /// ids that have no meaning there.
-    pub(crate) fn new(creds: &Credentials) -> Result<Self, Errno> {
+    /// One in that of `creds`, which makes it, of `most`: `ENOSPC` if there are that many
+    /// or that lies too deep, `EPERM` for ids that have no meaning there.
+    pub(crate) fn new(creds: &Credentials, most: i64) -> Result<Self, Errno> {
         let parent = &creds.user;
-        if parent.0.level >= MAX_LEVEL {
-            return Err(ENOSPC.why("user name spaces lie too deep"));
+        if parent.0.level >= MAX_LEVEL || LIVING.load(Ordering::Relaxed) >= most {
+            return Err(ENOSPC.why("user name spaces are too many or lie too deep"));
         }
         if !parent.knows(creds.uid.effective, creds.gid.effective) {
             return Err(EPERM);
         }
         let may_set_groups = *parent.0.may_set_groups.lock();
+        LIVING.fetch_add(1, Ordering::Relaxed);
         Ok(UserNamespace(Arc::new(Inner {
             id: NamespaceId::default(),
             parent: Some(parent.clone()),
@@ -398,7 +414,7 @@ impl Credentials {
 
 #[cfg(test)]
 mod tests {
-    use super::{Credentials, EPERM, Ids, UserNamespace};
+    use super::{Credentials, ENOSPC, EPERM, Ids, UserNamespace};
     use crate::task::{Capabilities, UserIds};
 
     fn user(uid: u32) -> Credentials {
@@ -412,7 +428,7 @@ mod tests {
     #[test]
     fn capabilities_hold_inside_alone() {
         let outside = user(1000);
-        let namespace = UserNamespace::new(&outside).expect("anybody may");
+        let namespace = UserNamespace::new(&outside, i64::MAX).expect("anybody may");
         let inside = outside.entering(namespace.clone());
         let first = UserNamespace::default();
         let cap = Capabilities::SYS_ADMIN;
@@ -426,13 +442,14 @@ mod tests {
             ..user(0)
         };
         assert!(root.has_in(&namespace, cap));
+        assert_eq!(UserNamespace::new(&inside, 0), Err(ENOSPC));
         assert!(inside.are_within(&outside) && !inside.are_within(&user(1001)));
     }
 
     #[test]
     fn maps_are_written_once_and_by_whom_they_concern() {
         let outside = user(1000);
-        let namespace = UserNamespace::new(&outside).expect("anybody may");
+        let namespace = UserNamespace::new(&outside, i64::MAX).expect("anybody may");
         let inside = outside.entering(namespace.clone());
         assert_eq!(namespace.shown_uid(1000), 65_534);
         let set = |ids, text: &[u8]| namespace.set_map(ids, text, &inside, &inside);

@@ -16,7 +16,7 @@ use super::{
 use crate::cgroup::Group;
 use crate::fd::CloseOnExec;
 use crate::mm::Mm;
-use crate::namespace::UserNamespace;
+use crate::namespace::{MAX_USER_NAMESPACES, UserNamespace};
 use crate::ptrace::{Event, clone_event};
 use crate::signal::{AltStack, Signal};
 use crate::time::cpu_limit;
@@ -113,7 +113,9 @@ pub(super) fn namespaces_owner(task: &Task, flags: CloneFlags) -> Result<Arc<Cre
         if !task.fs.get().is_at_top() {
             return Err(EPERM.why("user name spaces from below a chroot"));
         }
-        let user = UserNamespace::new(&creds)?;
+        let sysctls = &task.kernel.sysctls;
+        let most = sysctls.number("user.max_user_namespaces", MAX_USER_NAMESPACES);
+        let user = UserNamespace::new(&creds, most)?;
         creds = Arc::new(creds.entering(user));
     }
     let wanted = flags & (MISSING_NAMESPACES | OWN_NAMESPACES);

@@ -315,7 +315,7 @@ table! {
     served: SchedSetattr = 314 "sched_setattr" { pid: i32, attr: UserPtr<SchedAttr>, flags: NoFlags };
     served: SchedGetattr = 315 "sched_getattr" { pid: i32, attr: UserPtr<SchedAttr>, size: u32, flags: NoFlags };
     served: Renameat2 = 316 "renameat2" { olddirfd: Fd, oldpath: UserCStr, newdirfd: Fd, newpath: UserCStr, flags: RenameFlags };
-    partial "without user notification": Seccomp = 317 "seccomp" { operation: u32 [named(task::SECCOMP_OPERATIONS)], flags: u32 [hex], args: UserAddr };
+    served: Seccomp = 317 "seccomp" { operation: u32 [named(task::SECCOMP_OPERATIONS)], flags: u32 [hex], args: UserAddr };
     served: Getrandom = 318 "getrandom" { buf: UserPtr<u8> [written_hex(buflen)], buflen: usize, flags: RandomFlags };
     served: MemfdCreate = 319 "memfd_create" { name: UserCStr, flags: MemfdFlags };
     served: Execveat = 322 "execveat" { dirfd: Fd, pathname: UserCStr, argv: UserPtr<UserCStr> [strings], envp: UserPtr<UserCStr> [environment], flags: PathFlags };

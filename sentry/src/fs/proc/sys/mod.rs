@@ -83,6 +83,7 @@ use syscalls::Errno;
 
 use super::system::System;
 use crate::fs::synth::{self, Entry, Opener};
+use crate::namespace::MAX_USER_NAMESPACES;
 use crate::sysctl::Sysctls;
 use crate::task::Current;
 
@@ -121,15 +122,15 @@ pub fn set(task: &Current, name: &str, text: &str) -> Result<(), Errno> {
 
 /// proc_sys_user(5).
 const USER: &[Entry<System>] = &[
-    number!("user", "max_cgroup_namespaces", 0, 0..=I32),
+    number!("user", "max_cgroup_namespaces", 10_000, 0..=I32),
     number!("user", "max_inotify_instances", 128, 0..=I32),
     number!("user", "max_inotify_watches", 65_536, 0..=I32),
-    number!("user", "max_ipc_namespaces", 0, 0..=I32),
+    number!("user", "max_ipc_namespaces", 10_000, 0..=I32),
     number!("user", "max_mnt_namespaces", 10_000, 0..=I32),
     number!("user", "max_net_namespaces", 10_000, 0..=I32),
     number!("user", "max_pid_namespaces", 10_000, 0..=I32),
     number!("user", "max_time_namespaces", 0, 0..=I32),
-    number!("user", "max_user_namespaces", 0, 0..=I32),
+    number!("user", "max_user_namespaces", MAX_USER_NAMESPACES, 0..=I32),
     number!("user", "max_uts_namespaces", 10_000, 0..=I32),
 ];
 

@@ -140,6 +140,44 @@ fn a_trap_meets_the_supervisor() {
     still_works(&mut guest);
 }
 
+/// Calls of a guest's kernel to its host, and what tells about the machine: refused, or
+/// answered without effect.
+#[test]
+fn the_hosts_kernel_serves_no_application() {
+    const CALLS: [[u8; 3]; 4] = [
+        [0x0f, 0x01, 0xc1], // vmcall
+        [0x0f, 0x01, 0xd9], // vmmcall
+        [0x0f, 0x01, 0xc8], // monitor
+        [0x0f, 0x01, 0xf9], // rdtscp
+    ];
+    let mut guest = Guest::new(touches());
+    for call in CALLS {
+        let code = [&call[..], &[0x0f, 0x05]].concat();
+        for number in (0..32).chain([0x4b56_4d00, 0x4000_0000, u64::MAX]) {
+            // What is patched there is the application's own code.
+            guest.memory.write(guest.code.offset(), &code).unwrap();
+            guest.regs = Regs {
+                rax: number,
+                rdi: DATA,
+                rsi: u64::MAX,
+                ..start()
+            };
+            let event = guest.run();
+            let refused = matches!(
+                event,
+                Event::Syscall
+                    | Event::Exception {
+                        signal: libc::SIGSEGV | libc::SIGILL,
+                        ..
+                    }
+                    | Event::Fault { .. }
+            );
+            assert!(refused, "{call:x?} {number:#x} {event:?}");
+        }
+    }
+    still_works(&mut guest);
+}
+
 /// The stack pointer of a call is of no concern.
 #[test]
 fn calls_with_the_supervisors_stack() {

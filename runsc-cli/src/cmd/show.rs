@@ -26,7 +26,9 @@ pub(super) fn list(root: &Root, args: &flags::List) -> Outcome<String> {
     for container in root.list()? {
         match container.status() {
             Ok(pair) => found.push(pair),
-            // Deleted meanwhile, or damaged: the others are there all the same.
+            // Damaged: the others are there all the same.
+            Err(failure) if container.exists() => log::warn!("{failure}"),
+            // Deleted meanwhile.
             Err(failure) => log::debug!("{failure}"),
         }
     }

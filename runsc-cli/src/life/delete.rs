@@ -15,6 +15,8 @@ pub(crate) enum Force {
     Yes,
 }
 
+const KILL: i32 = nix::sys::signal::Signal::SIGKILL as i32;
+
 /// Removes a container, and with [`Force::Yes`] whatever there is of it.
 pub(crate) fn delete(root: &Root, id: &str, force: Force) -> Outcome<()> {
     let container = root.container(id);
@@ -29,9 +31,13 @@ pub(crate) fn delete(root: &Root, id: &str, force: Force) -> Outcome<()> {
     };
     let record = match container.read() {
         Ok(record) => record,
-        // Not even a record: what is there is of no use to anybody.
+        // Not even a record: what is there is of no use to anybody. What runs is known by
+        // its socket alone.
         Err(failure) if force == Force::Yes => {
             log::warn!("{failure}");
+            if let Ok(mut client) = Client::connect(&container) {
+                let _ = client.signal(Target::First, KILL);
+            }
             return held.remove();
         }
         Err(failure) => return Err(failure),
@@ -53,7 +59,6 @@ pub(crate) fn delete(root: &Root, id: &str, force: Force) -> Outcome<()> {
 
 /// Ends a container in good order if possible: exit status 137.
 fn kill(container: &Directory, record: &Record) {
-    const KILL: i32 = nix::sys::signal::Signal::SIGKILL as i32;
     let asked = Client::connect(container).and_then(|mut c| c.signal(Target::First, KILL));
     if asked.is_ok() && record.sentry.is_some_and(|sentry| sentry.wait_for_end()) {
         return;

@@ -22,6 +22,10 @@ use crate::{expected, workspace};
 const ON_TWO_FILE_SYSTEMS: &[&str] = &["files"];
 /// The family whose programs make name spaces.
 const ADMINISTRATORS: &str = "namespaces";
+/// The family whose programs run over the host's stack too, as `host-net/…`.
+const ON_TWO_NETWORKS: &str = "net";
+/// How their names begin then.
+const HOST_NETWORK: &str = "host-";
 /// Where a program works on the root's own file system.
 const ON_ROOT: &str = "/srv";
 /// Where a program works on tmpfs.
@@ -46,7 +50,10 @@ pub fn rows() -> Result<Vec<Row>, String> {
                 rows.push(row(format!("{name}.root"), &binary, ON_ROOT));
                 rows.push(row(format!("{name}.tmpfs"), &binary, ON_TMPFS));
             } else {
-                rows.push(row(name, &binary, ON_TMPFS));
+                rows.push(row(name.clone(), &binary, ON_TMPFS));
+            }
+            if family_name == ON_TWO_NETWORKS {
+                rows.push(row(format!("{HOST_NETWORK}{name}"), &binary, ON_TMPFS));
             }
         }
     }
@@ -58,7 +65,12 @@ fn row(name: String, binary: &Path, place: &str) -> Row {
         Some(ADMINISTRATORS) => Rights::Administrator,
         _ => Rights::Usual,
     };
+    let flags: &[&str] = match name.starts_with(HOST_NETWORK) {
+        true => &["--network=host"],
+        false => &[],
+    };
     let job = Job {
+        flags,
         root: Root::Program,
         guest: Some(binary.to_owned()),
         process: Process {

@@ -82,6 +82,7 @@ pub fn main(testkit: &str) -> ExitCode {
 
 fn check(attack: &Attack, program: PathBuf, platform: &str) -> Result<(), String> {
     let job = Job {
+        flags: &[],
         root: Root::Program,
         guest: Some(program),
         process: Process {

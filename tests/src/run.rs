@@ -31,6 +31,8 @@ pub struct Job {
     pub root: Root,
     /// A static program to put at `/guest`, for [`Root::Program`].
     pub guest: Option<PathBuf>,
+    /// What runsk is told besides.
+    pub flags: &'static [&'static str],
     /// The process.
     pub process: Process,
     /// Its standard input.
@@ -85,14 +87,14 @@ pub fn run(job: &Job, side: &Side) -> Result<Outcome, String> {
     }
     bundle::write(&bundle, &bundle::config(&job.process))?;
 
-    let outcome = supervised(job, &command(side, &dir.path, &bundle)?, &dir.path);
+    let outcome = supervised(job, &command(job, side, &dir.path, &bundle)?, &dir.path);
     drop(view);
     outcome
 }
 
 /// The command that runs the bundle, and with it the words to ask runsk for more in a failing
 /// case: `RUNSK_FLAGS="--debug --strace"`.
-fn command(side: &Side, dir: &Path, bundle: &Path) -> Result<Vec<String>, String> {
+fn command(job: &Job, side: &Side, dir: &Path, bundle: &Path) -> Result<Vec<String>, String> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     match side {
         Side::Native => Ok(vec![text(testkit()?), "native".into(), text(bundle)]),
@@ -101,6 +103,7 @@ fn command(side: &Side, dir: &Path, bundle: &Path) -> Result<Vec<String>, String
             command.extend(["--root".into(), text(&dir.join("state"))]);
             command.extend(["--log".into(), text(&dir.join("log"))]);
             command.extend(["--platform".into(), platform.clone()]);
+            command.extend(job.flags.iter().map(|&flag| flag.to_owned()));
             let more = std::env::var("RUNSK_FLAGS").unwrap_or_default();
             command.extend(more.split_whitespace().map(str::to_owned));
             command.extend(["run".into(), "--bundle".into(), text(bundle)]);

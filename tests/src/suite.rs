@@ -160,6 +160,7 @@ pub fn rows(cases: &[&[Case]]) -> Vec<Row> {
         .flat_map(|table| table.iter())
         .map(|case| {
             let job = Job {
+                flags: &[],
                 root: case.root,
                 guest: None,
                 process: Process {

@@ -82,6 +82,16 @@ pub(crate) fn find(record: &Record) -> Outcome<Option<Found>> {
         );
         return Ok(None);
     }
+    if record.network.is_some()
+        && let Some(user) = user_of(&path)?
+    {
+        return Err(Failure::new(format!(
+            "the network namespace {} is in use by {user}, whom the sandbox's own stack would \
+             cut off: give the runtime --network=host to share it, or the container a network \
+             of its own",
+            path.display()
+        )));
+    }
     let found = inside(&path, take_over)?;
     Ok(Some(found).filter(|found| !found.sockets.is_empty()))
 }
@@ -97,6 +107,28 @@ fn inside<T: Send>(path: &Path, act: impl FnOnce() -> Outcome<T> + Send) -> Outc
         let joined = scope.spawn(look).join();
         joined.unwrap_or_else(|_| Err(Failure::new("reading the network namespace")))
     })
+}
+
+/// A process that lives in a network namespace that is not ours.
+///
+/// Sharing it takes the host's stack, and that is the operator's to say: it is not what one
+/// asks for with a sandbox.
+fn user_of(path: &Path) -> Outcome<Option<String>> {
+    let asked = std::fs::metadata(path).context(path.display())?;
+    for entry in std::fs::read_dir("/proc").context("/proc")?.flatten() {
+        let process = entry.path();
+        // Those that are no process, or gone by now, have none.
+        let Ok(theirs) = std::fs::metadata(process.join("ns/net")) else {
+            continue;
+        };
+        let pid = entry.file_name().to_string_lossy().into_owned();
+        let is_process = pid.bytes().all(|byte| byte.is_ascii_digit());
+        if is_process && (asked.dev(), asked.ino()) == (theirs.dev(), theirs.ino()) {
+            let name = std::fs::read_to_string(process.join("comm")).unwrap_or_default();
+            return Ok(Some(format!("process {pid} ({})", name.trim_end())));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether callers have put any there.

@@ -5,7 +5,9 @@ use syscalls::{PAGE_SIZE, UserAddr};
 
 use super::Mm;
 use super::change::Change;
-use super::fault::{FaultError, Place, Wanted, wanted};
+use super::fault::FaultError;
+use super::fetch::{Wanted, wanted};
+use super::place::Place;
 use super::state::State;
 use super::vma::VmaFlags;
 

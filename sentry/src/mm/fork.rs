@@ -8,8 +8,8 @@ use syscalls::errno::{ENOMEM, Errno};
 
 use super::Mm;
 use super::change::{Change, ProtectWalk};
-use super::fault::put_own;
 use super::hot::PLACE;
+use super::own_pages::put_own;
 use super::resident::{Kind, Resident};
 use super::state::State;
 use super::vma::{Backing, Vma, VmaFlags};

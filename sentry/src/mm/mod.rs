@@ -10,6 +10,7 @@ mod calls;
 mod change;
 mod detach;
 mod fault;
+mod fetch;
 mod force;
 mod fork;
 mod hot;
@@ -22,6 +23,8 @@ mod mappings;
 #[cfg(test)]
 pub(crate) mod mock;
 mod nowhere;
+mod own_pages;
+mod place;
 mod protect;
 mod remap;
 mod resident;

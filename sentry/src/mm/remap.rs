@@ -5,8 +5,9 @@ use syscalls::{PAGE_SIZE, UserAddr};
 
 use super::Mm;
 use super::change::Change;
-use super::fault::{fits_limit, retell};
+use super::fault::fits_limit;
 use super::map::{MAX_VMAS, page_up};
+use super::own_pages::retell;
 use super::state::State;
 use super::vma::{Backing, Vma, VmaFlags};
 

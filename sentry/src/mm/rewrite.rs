@@ -21,7 +21,7 @@ use syscalls::{PAGE_SIZE, UserAddr};
 
 use super::Mm;
 use super::change::Change;
-use super::fault::put_own;
+use super::own_pages::put_own;
 use super::resident::Kind;
 use super::state::State;
 use super::vma::{Backing, MapName, Vma, VmaFlags};

@@ -5,7 +5,7 @@ use syscalls::PAGE_SIZE;
 use syscalls::errno::Errno;
 
 use super::change::Change;
-use super::fault::retell;
+use super::own_pages::retell;
 use super::state::State;
 use super::vma::VmaFlags;
 use super::{Mappings, Mm, PrivateCopies};

@@ -46,6 +46,7 @@ in_ --shm-size 3m -- sh -c 'df -k /dev/shm | tail -1 | tr -s " " | cut -d" " -f2
 in_ -a stdout -- sh -c 'echo out; echo err >&2'
 docker volume rm named
 find /sys/fs/cgroup -maxdepth 2 -name runsk-parent -empty | wc -l
+in_ --ipc host -- sh -c 'file=/dev/shm/of-$(hostname); echo shared >$file; cat $file; rm $file; grep -c " /dev/shm " /proc/mounts'
 in_ --ipc none -- sh -c 'grep -c " /dev/shm " /proc/mounts'
 in_ --ulimit nofile=77:88 --ulimit nproc=55 --ulimit core=0 -- sh -c 'grep -E "Max (open|proc|core)" /proc/self/limits'
 in_ --no-healthcheck --stop-signal 12 --stop-timeout 3 -- echo stop

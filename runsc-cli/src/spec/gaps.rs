@@ -144,13 +144,18 @@ fn namespaces(spec: &Spec, pod: Option<&Membership>) -> Outcome<()> {
     if pod.is_some() || super::namespaces(spec).next().is_none() {
         return Ok(());
     }
-    for (kind, what) in [(Kind::Pid, "processes"), (Kind::Ipc, "shared memory")] {
-        if !super::has_namespace(spec, kind) {
-            return Err(Failure::new(format!(
-                "linux.namespaces: there is no {kind} namespace, and the host's {what} cannot be \
-                 shared: add {{\"type\": \"{kind}\"}} to give the container its own"
-            )));
-        }
+    if !super::has_namespace(spec, Kind::Pid) {
+        return Err(Failure::new(
+            "linux.namespaces: there is no pid namespace, and the host's processes cannot be \
+             shared: add {\"type\": \"pid\"} to give the container its own",
+        ));
+    }
+    // Most want room in /dev/shm, which is mounted from the host then, as are its files.
+    if !super::has_namespace(spec, Kind::Ipc) {
+        log::warn!(
+            "config.json: there is no ipc namespace: System V objects and message queues of the \
+             host are not shared, the container has its own"
+        );
     }
     Ok(())
 }

@@ -220,12 +220,6 @@ fn what_is_wrong_is_named() {
             "there is no pid namespace",
         ),
         (
-            "shared-memory",
-            r#""type": "ipc""#,
-            r#""type": "time""#,
-            "there is no ipc namespace",
-        ),
-        (
             "proc",
             "@DIR@/data",
             "/proc/sys/kernel",

@@ -1,5 +1,5 @@
 //! What the platforms cost, in nanoseconds, beside native calls:
-//! `cargo run --release -p platform --example bench [ptrace | systrap]`.
+//! `cargo run --release -p platform --example switches [ptrace | systrap]`.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What requests cost: `cargo run --release -p gofer --example bench [DIR]`.
+//! What requests cost: `cargo run --release -p gofer --example requests [DIR]`.
 //!
 //! Starts a server in a process of its own over a new directory below DIR (default: the
 //! temporary directory) and measures twice: waiting as it is, and with `set_spare_cpu(false)`.

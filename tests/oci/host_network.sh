@@ -64,8 +64,9 @@ got=$($RT run -b b c6 2>>stderr)
 [ "$got" = "$SUM" ] && echo "from itself: the same"
 kill %1
 
-# the sandbox's own stack would cut off who lives in a namespace already
-ip netns exec shared sleep 30 &
+# the sandbox's own stack would cut off who has a server in a namespace already
+ip netns exec shared busybox nc -l -p 8001 &
+until ip netns exec shared grep -q :1F41 /proc/net/tcp /proc/net/tcp6; do sleep 0.05; done
 case $RUNTIME in
   *runsk*)
     bundle b '["true"]' "$SHARED"

@@ -109,11 +109,15 @@ fn inside<T: Send>(path: &Path, act: impl FnOnce() -> Outcome<T> + Send) -> Outc
     })
 }
 
-/// A process that lives in a network namespace that is not ours.
+/// A process that uses a network namespace that is not ours: it lives there, and somebody
+/// there has sockets of the internet. Who only holds the namespace for others loses nothing.
 ///
 /// Sharing it takes the host's stack, and that is the operator's to say: it is not what one
 /// asks for with a sandbox.
 fn user_of(path: &Path) -> Outcome<Option<String>> {
+    if !inside(path, || Ok(has_sockets()))? {
+        return Ok(None);
+    }
     let asked = std::fs::metadata(path).context(path.display())?;
     for entry in std::fs::read_dir("/proc").context("/proc")?.flatten() {
         let process = entry.path();
@@ -129,6 +133,22 @@ fn user_of(path: &Path) -> Outcome<Option<String>> {
         }
     }
     Ok(None)
+}
+
+/// Whether anybody has a socket of the internet in this thread's namespace, proc_net(5).
+fn has_sockets() -> bool {
+    const TABLES: [&str; 8] = ["tcp", "tcp6", "udp", "udp6", "raw", "raw6", "icmp", "icmp6"];
+    /// `TCP_TIME_WAIT`: its owner is gone.
+    const TIME_WAIT: &str = "06";
+    TABLES.iter().any(|table| {
+        let text = std::fs::read_to_string(format!("/proc/thread-self/net/{table}"));
+        let text = text.unwrap_or_default();
+        let mut states = text
+            .lines()
+            .skip(1)
+            .map(|line| line.split_whitespace().nth(3));
+        states.any(|state| state.is_some_and(|state| state != TIME_WAIT))
+    })
 }
 
 /// Whether callers have put any there.

@@ -69,6 +69,10 @@ make_user() {
   echo "scenario:300000:65536" >> etc/subgid
   for file in passwd group subuid subgid; do mount --bind etc/$file /etc/$file; done
   chown -R $USER_ID:$USER_ID "$1"
+  as_user test -x "$(command -v "$RUNTIME")" -a -d "$1" || {
+    echo "an ordinary user cannot reach $RUNTIME and $1: open the directories above them (chmod o+x)" >&2
+    exit 1
+  }
 }
 as_user() {
   setpriv --reuid $USER_ID --regid $USER_ID --clear-groups \

@@ -28,6 +28,11 @@ use crate::process::pair::{Pair, Pairs};
 const LOOKS: u32 = 1000;
 /// How often the task does: calls that take longer than some 15 µs are no quick ones.
 const TASK_LOOKS: u32 = 500;
+/// How often both look when one of them sleeps, as when they have just gone apart: it has to be
+/// woken from the other CPU first, and is not to find then that the other has given up.
+const FIRST_LOOKS: u32 = 8000;
+/// For so many switches, unless one goes well earlier.
+const FIRST_SWITCHES: u32 = 4;
 /// So many switches are looked at together …
 const SWITCHES: u32 = 8;
 /// … and are in quick succession if they took less than this.
@@ -136,6 +141,8 @@ pub(super) struct Tempo {
     loss: u32,
     /// Some of that came from tasks that were late.
     crowded: bool,
+    /// Switches that are left for both to be awake.
+    first: u32,
     switches: u32,
     since: Instant,
     /// Together until then at least.
@@ -153,6 +160,7 @@ impl Tempo {
             apart: None,
             loss: 0,
             crowded: false,
+            first: 0,
             switches: 0,
             since: now,
             rest: Duration::ZERO,
@@ -178,7 +186,7 @@ impl Tempo {
         if self.apart.is_some() {
             self.pulse.count.fetch_add(1, Ordering::Relaxed);
             if !self.pulse.displaced.load(Ordering::Relaxed) {
-                return LOOKS;
+                return if self.first > 0 { FIRST_LOOKS } else { LOOKS };
             }
             self.come_together(pages);
         }
@@ -202,13 +210,23 @@ impl Tempo {
         self.loss = 0;
         self.crowded = false;
         self.pair.apart(task);
-        pages.word(SPIN).store(TASK_LOOKS, Ordering::Relaxed);
-        LOOKS
+        self.wake_up(pages);
+        FIRST_LOOKS
     }
 
     /// To be called after each switch.
     pub(super) fn after(&mut self, slept: Slept, pages: &ThreadPages) {
         let Some(since) = self.apart else { return };
+        if self.first > 0 {
+            self.first = match slept {
+                Slept::Nobody => 0,
+                Slept::Task | Slept::Sentry => self.first - 1,
+            };
+            if self.first == 0 {
+                pages.word(SPIN).store(TASK_LOOKS, Ordering::Relaxed);
+            }
+            return;
+        }
         if slept == Slept::Nobody {
             self.loss = self.loss.saturating_sub(1);
             return;
@@ -216,6 +234,7 @@ impl Tempo {
         self.loss += ASLEEP;
         self.crowded |= slept == Slept::Sentry;
         if self.loss < LOSS {
+            self.wake_up(pages);
             return;
         }
         let now = Instant::now();
@@ -231,6 +250,12 @@ impl Tempo {
         };
         self.rest_since = now;
         self.come_together(pages);
+    }
+
+    /// The next switches begin with somebody asleep.
+    fn wake_up(&mut self, pages: &ThreadPages) {
+        self.first = FIRST_SWITCHES;
+        pages.word(SPIN).store(FIRST_LOOKS, Ordering::Relaxed);
     }
 
     fn come_together(&mut self, pages: &ThreadPages) {

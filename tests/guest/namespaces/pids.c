@@ -108,6 +108,9 @@ TEST(nested) {
     CHILD("first") SHOW(getpid());
     pid_t inner = clone_with(CLONE_NEWPID, 0, 0);
     if (!inner) {
+      // Its parent speaks first.
+      char turn;
+      read(outer[0], &turn, 1);
       SHOW(getpid());
       SHOW(getppid());
       SHOW(kill(3, 0));
@@ -115,6 +118,7 @@ TEST(nested) {
       _exit(5);
     }
     say("inner %d", inner);
+    write(outer[1], "", 1);
     wait_and_say("inner", inner);
     _exit(6);
   }

@@ -12,7 +12,7 @@ use platform::kvm::KvmPlatform;
 use platform::memfile::Fill;
 use platform::ptrace::PtracePlatform;
 use platform::systrap::SystrapPlatform;
-use platform::{Error, Event, MapOp, MemoryFile, Platform, Prot, Regs};
+use platform::{Error, Event, MapOp, MemoryFile, Pages, Platform, Prot, Regs};
 use syscalls::UserAddr;
 
 const CODE: u64 = 0x40_0000;
@@ -82,6 +82,20 @@ fn kill(pid: i32) {
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
 }
 
+/// A page with [`CALL_LOOP`], and how it is mapped at [`CODE`].
+fn call_loop(memory: &MemoryFile) -> (Pages, MapOp) {
+    let code = memory.allocate(1, Fill::Zero).unwrap();
+    memory.write(code.offset(), &CALL_LOOP).unwrap();
+    let map = MapOp::Map {
+        at: UserAddr::new(CODE),
+        len: 4096,
+        offset: code.offset(),
+        prot: Prot::READ | Prot::EXEC,
+        populate: false,
+    };
+    (code, map)
+}
+
 type New = fn(&MemoryFile) -> Result<Arc<dyn Platform>, Error>;
 
 /// One after the other: what is left is looked for in the whole process.
@@ -101,15 +115,7 @@ fn nothing_is_left_behind() {
 
 fn kvm_leaves_nothing_behind(device: &fs::File) {
     let memory = MemoryFile::new(1 << 30).unwrap();
-    let code = memory.allocate(1, Fill::Zero).unwrap();
-    memory.write(code.offset(), &CALL_LOOP).unwrap();
-    let map = MapOp::Map {
-        at: UserAddr::new(CODE),
-        len: 4096,
-        offset: code.offset(),
-        prot: Prot::READ | Prot::EXEC,
-        populate: false,
-    };
+    let (_code, map) = call_loop(&memory);
     let before = descriptors();
     let device = device.try_clone().unwrap();
     let platform = KvmPlatform::new(device.into(), &memory).unwrap();
@@ -138,15 +144,7 @@ fn kvm_leaves_nothing_behind(device: &fs::File) {
 
 fn leaves_nothing_behind(new: New) {
     let memory = MemoryFile::new(1 << 30).unwrap();
-    let code = memory.allocate(1, Fill::Zero).unwrap();
-    memory.write(code.offset(), &CALL_LOOP).unwrap();
-    let map = MapOp::Map {
-        at: UserAddr::new(CODE),
-        len: 4096,
-        offset: code.offset(),
-        prot: Prot::READ | Prot::EXEC,
-        populate: false,
-    };
+    let (_code, map) = call_loop(&memory);
     let before = descriptors();
     let threads_before = threads();
     assert_eq!(children(), BTreeSet::new());

@@ -6,18 +6,7 @@ if [ -z "${APART-}" ]; then
 fi
 . "$LIB"
 
-mkdir -p /run/netns
-mount -t tmpfs netns /run/netns
-ip link set lo up
-ip netns add inner
-ip link add outer type veth peer name eth0 netns inner
-ip address add 10.9.0.1/24 dev outer
-ip address add fd09::1/64 dev outer nodad
-ip link set outer up
-ip -n inner address add 10.9.0.2/24 dev eth0
-ip -n inner address add fd09::2/64 dev eth0 nodad
-ip -n inner link set lo up
-ip -n inner link set eth0 up
+make_inner_network
 
 NETWORK='(.linux.namespaces[] | select(.type == "network")).path = "/run/netns/inner"'
 bundle b '["sh", "-c", "httpd -f -p [::]:8080 -h / & wait"]' "$NETWORK"

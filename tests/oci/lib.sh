@@ -52,6 +52,23 @@ until_true() {
 }
 is() { [ "$(status "$1")" = "$2" ]; }
 
+# make_inner_network: a namespace `inner` whose eth0 leads to `outer` here, as CNI plugins prepare
+# it. For scripts whose network and mount namespaces are their own.
+make_inner_network() {
+  mkdir -p /run/netns
+  mount -t tmpfs netns /run/netns
+  ip link set lo up
+  ip netns add inner
+  ip link add outer type veth peer name eth0 netns inner
+  ip address add 10.9.0.1/24 dev outer
+  ip address add fd09::1/64 dev outer nodad
+  ip link set outer up
+  ip -n inner address add 10.9.0.2/24 dev eth0
+  ip -n inner address add fd09::2/64 dev eth0 nodad
+  ip -n inner link set lo up
+  ip -n inner link set eth0 up
+}
+
 # make_user HOME: an ordinary user that this script's mount namespace alone knows, with a home
 # directory, and ids 300000 to 365535 for its user namespaces. `as_user COMMAND…` is it.
 USER_ID=54321

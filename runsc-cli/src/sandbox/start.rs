@@ -241,17 +241,26 @@ impl<'a> Launch<'a> {
         })
     }
 
+    /// Standard files of a process that has nothing to say but how it failed.
+    fn last_words_only<'f>(
+        &self,
+        null: BorrowedFd<'f>,
+        stderr: BorrowedFd<'f>,
+    ) -> [BorrowedFd<'f>; 3] {
+        // Who waits for the end of our stderr does not wait for the end of the container.
+        let last_words = match self.setup.lifetime {
+            Lifetime::WithCommand => stderr,
+            Lifetime::OnItsOwn => null,
+        };
+        [null, null, last_words]
+    }
+
     fn gofer(&self, container: &Container, channel: gofer::ServerEnd) -> Outcome<Started> {
         let user = self.caller.gofer(container.ids.clone())?;
         let (ours, theirs) = supervisor::pair()?;
         let file = boot::file()?;
         let (null, stderr) = (null()?, std::io::stderr());
-        // Who waits for the end of our stderr does not wait for the end of the container.
-        let last_words = match self.setup.lifetime {
-            Lifetime::WithCommand => stderr.as_fd(),
-            Lifetime::OnItsOwn => null.as_fd(),
-        };
-        let stdio = [null.as_fd(), null.as_fd(), last_words];
+        let stdio = self.last_words_only(null.as_fd(), stderr.as_fd());
         let mut fds = Descriptors::new(stdio, file.as_fd(), theirs.as_fd());
         let roots = self.open_trees(&container.trees)?;
         let trees = container
@@ -354,11 +363,7 @@ impl<'a> Launch<'a> {
         let (ours, theirs) = supervisor::pair()?;
         let file = boot::file()?;
         let (null, stderr) = (null()?, std::io::stderr());
-        let last_words = match self.setup.lifetime {
-            Lifetime::WithCommand => stderr.as_fd(),
-            Lifetime::OnItsOwn => null.as_fd(),
-        };
-        let stdio = [null.as_fd(), null.as_fd(), last_words];
+        let stdio = self.last_words_only(null.as_fd(), stderr.as_fd());
         let mut fds = Descriptors::new(stdio, file.as_fd(), theirs.as_fd());
         let path = container.network_path.as_deref();
         let named = path.map(|path| File::open(path).context(path.display()));

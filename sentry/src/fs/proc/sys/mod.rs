@@ -21,9 +21,12 @@ macro_rules! number {
     };
 }
 
-/// A line of text that can be changed.
+/// A line of text that can be changed; as a fifth argument, what is made of it first.
 macro_rules! line {
     ($dir:literal, $name:literal, $default:expr, $max:expr) => {
+        line!($dir, $name, $default, $max, <[u8]>::to_vec)
+    };
+    ($dir:literal, $name:literal, $default:expr, $max:expr, $made:expr) => {
         $crate::fs::synth::Entry::setting(
             $name,
             |system: &$crate::fs::proc::system::System, opener| {
@@ -36,7 +39,7 @@ macro_rules! line {
             |system, opener, text| {
                 let name = concat!($dir, ".", $name);
                 let settings = $crate::fs::proc::sys::of(system, opener, name)?;
-                settings.set_text(name, text, $max);
+                settings.set_text(name, &$made(text), $max);
                 Ok(())
             },
         )
@@ -46,25 +49,12 @@ macro_rules! line {
 /// As [`line!`], for several numbers: they are shown with tabs between them.
 macro_rules! numbers {
     ($dir:literal, $name:literal, $default:expr, $max:expr) => {
-        $crate::fs::synth::Entry::setting(
+        line!(
+            $dir,
             $name,
-            |system: &$crate::fs::proc::system::System, opener| {
-                let name = concat!($dir, ".", $name);
-                let settings = $crate::fs::proc::sys::of(system, opener, name)?;
-                let mut text = settings.text(name, $default);
-                text.push(b'\n');
-                Ok(text)
-            },
-            |system, opener, text| {
-                let name = concat!($dir, ".", $name);
-                let settings = $crate::fs::proc::sys::of(system, opener, name)?;
-                let numbers: Vec<_> = $crate::sysctl::first_line(text)
-                    .split(u8::is_ascii_whitespace)
-                    .filter(|number| !number.is_empty())
-                    .collect();
-                settings.set_text(name, &numbers.join(&b'\t'), $max);
-                Ok(())
-            },
+            $default,
+            $max,
+            $crate::fs::proc::sys::with_tabs
         )
     };
 }
@@ -136,3 +126,12 @@ const USER: &[Entry<System>] = &[
 
 /// The largest `int`.
 const I32: i64 = i32::MAX as i64;
+
+/// The words of the first line, with tabs between them.
+fn with_tabs(text: &[u8]) -> Vec<u8> {
+    let words: Vec<_> = crate::sysctl::first_line(text)
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.join(&b'\t')
+}

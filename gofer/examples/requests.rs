@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use gofer::server::{Config, Mounts, Owners, Rights, Tree, serve};
+use gofer::server::{Config, Mounts, Owners, ReadAhead, Rights, Tree, serve};
 use gofer::wire::{ServerEnd, channel};
 use gofer::{Access, Client, Detail, Handle, Segment, TreeId};
 use platform::MemoryFile;
@@ -43,6 +43,7 @@ fn server(arguments: &str) {
             mounts: Mounts::Stay,
         }],
         owners: Owners::Exact,
+        read_ahead: ReadAhead::Host,
         max_threads: 8,
     })
     .expect("serve");

@@ -72,7 +72,7 @@ impl Files {
         let attr = attributes(&found.path)?;
         let Child { path, sealed } = found;
         let node = Node::new(path, tree, attr.file_type(), sealed);
-        self.hand_out_node(node, attr)
+        self.hand_out_node(node.with_read_ahead(self.read_ahead), attr)
     }
 
     /// Hands out a node whose attributes are `attr`.

@@ -64,6 +64,8 @@ pub struct Config {
     pub trees: Vec<Tree>,
     /// What happens to owners that the host does not accept.
     pub owners: Owners,
+    /// Who decides how much is read at a time.
+    pub read_ahead: ReadAhead,
     /// Most threads that serve requests, at least 1.
     pub max_threads: usize,
 }
@@ -113,6 +115,16 @@ pub enum Owners {
     Approximate,
 }
 
+/// Who decides how much of a file is read before it is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReadAhead {
+    /// The host, beyond what the client does.
+    Host,
+    /// The client alone: where memory is short. Pages that the host is reading, some megabytes
+    /// a file, cannot be taken back until they are there.
+    Client,
+}
+
 /// A Gofer that is ready to run.
 pub struct Server {
     files: Files,
@@ -128,6 +140,7 @@ pub(crate) struct Files {
     table: Table,
     memory: MemoryFile,
     owners: Owners,
+    read_ahead: ReadAhead,
     uid: u32,
 }
 
@@ -154,6 +167,7 @@ impl Server {
                 table: Table::new(inodes()),
                 memory: MemoryFile::attach(config.memory_file)?,
                 owners: config.owners,
+                read_ahead: config.read_ahead,
                 uid: rustix::process::geteuid().as_raw(),
             },
             ring: Ring::map(config.end.region)?,

@@ -4,11 +4,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{Advice, CWD, Mode, OFlags, fadvise};
 use rustix::path::DecInt;
 use syscalls::Errno;
 use syscalls::errno::{EACCES, EBADF, EISDIR, ENXIO};
 
+use super::ReadAhead;
 use crate::host::HostResult;
 use crate::{Access, FileType};
 
@@ -21,6 +22,7 @@ pub(super) struct Node {
     pub(super) file_type: FileType,
     /// Reached over a mount that is not followed: nothing but attributes.
     pub(super) sealed: bool,
+    read_ahead: ReadAhead,
     data: Mutex<Data>,
 }
 
@@ -44,6 +46,7 @@ impl Node {
             tree,
             file_type,
             sealed,
+            read_ahead: ReadAhead::Host,
             data: Mutex::new(Data::default()),
         }
     }
@@ -63,6 +66,11 @@ impl Node {
             data: Mutex::new(data),
             ..Node::new(path, tree, FileType::Regular, false)
         }
+    }
+
+    /// The same, with another's read-ahead for what is opened from here on.
+    pub(super) fn with_read_ahead(self, read_ahead: ReadAhead) -> Self {
+        Node { read_ahead, ..self }
     }
 
     /// The `O_PATH` descriptor.
@@ -86,7 +94,12 @@ impl Node {
             return Err(EACCES);
         }
         let flags = access | kind | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        rustix::fs::openat(CWD, self.proc_path(), flags, Mode::empty()).host()
+        let file = rustix::fs::openat(CWD, self.proc_path(), flags, Mode::empty()).host()?;
+        if self.read_ahead == ReadAhead::Client && self.file_type == FileType::Regular {
+            // Not every file system takes advice.
+            let _ = fadvise(&file, 0, None, Advice::Random);
+        }
+        Ok(file)
     }
 
     /// Opens for the client, or for more than before.

@@ -35,6 +35,7 @@ const ROWS: &[Allow] = &[
     Allow("listxattr", "extended attributes"),
     // Data.
     Allow("preadv", "from host files into the memory file"),
+    Allow("fadvise64", "no read-ahead where memory is short"),
     Allow("pwritev", "from the memory file into host files"),
     Allow("fsync", "fsync"),
     Allow("fdatasync", "fdatasync"),

@@ -7,7 +7,7 @@ use platform::MemoryFile;
 use zerocopy::IntoBytes;
 
 use super::{Rig, tree};
-use crate::server::{Config, Owners, Rights, Server};
+use crate::server::{Config, Owners, ReadAhead, Rights, Server};
 use crate::wire::layout::{BODY_SIZE, SLOTS};
 use crate::wire::request::{self, Request};
 use crate::wire::{Ring, channel, state};
@@ -32,6 +32,7 @@ impl Bare {
             memory_file: rustix::io::fcntl_dupfd_cloexec(&memory, 0).unwrap(),
             trees: vec![tree(dir.path(), Rights::ReadWrite).open()],
             owners: Owners::Exact,
+            read_ahead: ReadAhead::Client,
             max_threads: 4,
         };
         let server = std::thread::spawn(|| Server::prepare(config).unwrap().run().unwrap());

@@ -20,7 +20,7 @@ use platform::MemoryFile;
 use rustix::fs::{CWD, Mode, OFlags};
 use syscalls::Errno;
 
-use crate::server::{Config, Mounts, Owners, Rights, Server, Tree};
+use crate::server::{Config, Mounts, Owners, ReadAhead, Rights, Server, Tree};
 use crate::wire::channel;
 use crate::{Attr, Client, Handle, Owner, TreeId};
 use process::{Remote, this_program};
@@ -117,6 +117,7 @@ impl Rig {
             memory_file: rustix::io::fcntl_dupfd_cloexec(&memory, 0).unwrap(),
             trees: trees.iter().map(TestTree::open).collect(),
             owners: Owners::Exact,
+            read_ahead: ReadAhead::Client,
             max_threads: 4,
         };
         let server = std::thread::spawn(|| Server::prepare(config)?.run());

@@ -10,7 +10,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 
 use super::{PROCESSES, TestTree};
 use crate::Client;
-use crate::server::{Config, Mounts, Owners, Rights, Server, seccomp_rows};
+use crate::server::{Config, Mounts, Owners, ReadAhead, Rights, Server, seccomp_rows};
 use crate::wire::{ServerEnd, channel};
 
 /// Descriptors, then the trees, a line each.
@@ -109,6 +109,7 @@ fn server() {
         } else {
             Owners::Approximate
         },
+        read_ahead: ReadAhead::Client,
         max_threads: 4,
     });
     let server = server.unwrap();

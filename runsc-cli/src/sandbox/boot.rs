@@ -99,6 +99,8 @@ pub(super) struct GoferBoot {
     pub(super) memory: FdIndex,
     /// Files can be given to any owner that the namespace maps.
     pub(super) exact_owners: bool,
+    /// The host may read as much of a file ahead as it likes.
+    pub(super) host_reads_ahead: bool,
     pub(super) lifetime: Lifetime,
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use ::gofer::server::{Config, Mounts, Owners, Rights, Server, Tree, seccomp_rows};
+use ::gofer::server::{Config, Mounts, Owners, ReadAhead, Rights, Server, Tree, seccomp_rows};
 use platform::host::caps::Caps;
 use platform::host::mounts::{Depth, clone_tree};
 use platform::seccomp::{Otherwise, Program};
@@ -55,6 +55,11 @@ fn serve(mut inherited: Inherited<GoferBoot>, supervisor: &OwnedFd) -> Outcome<E
             Owners::Exact
         } else {
             Owners::Approximate
+        },
+        read_ahead: if inherited.boot.host_reads_ahead {
+            ReadAhead::Host
+        } else {
+            ReadAhead::Client
         },
         max_threads: MAX_THREADS,
     });

@@ -181,6 +181,8 @@ fn host_memory() -> Outcome<u64> {
 
 /// Where a started process has its stdin.
 const STDIN: RawFd = 0;
+/// A limit of memory, bytes, from which on what the host reads ahead does not matter.
+const ROOMY: u64 = 1 << 30;
 
 /// How many processors a container is to see: as many as it can keep busy.
 fn cpus(config: &sentry::Config) -> Outcome<u32> {
@@ -284,6 +286,7 @@ impl<'a> Launch<'a> {
             memory: fds.add(self.memory),
             log: self.log(&mut fds),
             exact_owners: self.caller == Caller::Privileged,
+            host_reads_ahead: container.memory_limit.is_none_or(|limit| limit >= ROOMY),
             lifetime: self.setup.lifetime,
         };
         boot::write(&file, &boot)?;

@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """Frames that no sane host sends, out of one end of a veth pair to who lives at the other.
 
-usage (root): frames.py INTERFACE MAC IPV4 IPV6 PORT SEED SECONDS [COUNT]
-Sends malformed and mutated frames of ARP, IPv4, IPv6, ICMP, IGMP, TCP and UDP until the
-time is over or COUNT frames are sent. PORT is one at which the victim listens. Part of
-them answers what the victim sends: connections get half open, are continued, and reset.
-Prints how many frames it sent.
+usage (root): frames.py INTERFACE MAC IPV4 IPV6 PORT SEED SECONDS [COUNT [RATE [SPARED]]]
+Sends malformed and mutated frames of ARP, IPv4, IPv6, ICMP, IGMP, TCP, UDP and of what is
+none of these until the time is over or COUNT frames are sent, RATE in a second at most.
+PORT is one at which the victim listens. Part of the frames answers what the victim sends:
+connections get half open, are continued, and reset; not those of the port SPARED.
+Prints how many frames it sent, and how many of each kind.
 """
 import random, select, socket, struct, sys, time
 
 INTERFACE, MAC, V4, V6, PORT, SEED, SECONDS = sys.argv[1:8]
-COUNT = int(sys.argv[8]) if len(sys.argv) > 8 else 1 << 62
+COUNT, RATE, SPARED = [int(value) for value in sys.argv[8:]] + [1 << 62, 1 << 30, 0][len(sys.argv) - 8:]
 R = random.Random(int(SEED))
 PORT = int(PORT)
 VICTIM = bytes.fromhex(MAC.replace(':', ''))
@@ -40,14 +41,14 @@ def ours4():
     # A neighbour on the link, mostly.
     place = R.random()
     if place < .8:
-        return THEIRS4[:3] + bytes([R.randrange(100, 250)])
+        return THEIRS4[:3] + bytes([R.randrange(100, 130)])
     return R.choice([bytes(4), b'\xff' * 4, b'\x7f\0\0\1', THEIRS4, b'\xe0\0\0\1', R.randbytes(4)])
 
 
 def ours6():
     place = R.random()
     if place < .8:
-        return THEIRS6[:15] + bytes([R.randrange(100, 250)])
+        return THEIRS6[:15] + bytes([R.randrange(100, 130)])
     return R.choice([bytes(16), bytes(15) + b'\1', THEIRS6, b'\xff\2' + bytes(13) + b'\1', R.randbytes(16)])
 
 
@@ -181,6 +182,80 @@ def fragment():
     return ipv6(44, head + noise(1400), THEIRS6[:15] + b'\x66')
 
 
+def whole():
+    """A datagram in fragments that make sense together: in any order, one twice, or without one."""
+    proto, version = R.choice([17, 17, 1, 58]), R.choice([4, 6])
+    source = THEIRS4[:3] + b'\x67' if version == 4 else THEIRS6[:15] + b'\x67'
+    payload = struct.pack('!HHHH', bits(16), PORT, 0, 0) + R.randbytes(R.choice([100, 3000, 20000, 65000]))
+    payload = payload[:4] + struct.pack('!H', len(payload)) + payload[6:]
+    payload = payload[:6] + struct.pack('!H', sum16(pseudo(source, proto, payload) + payload)) + payload[8:]
+    ident, size = bits(32), R.choice([8, 512, 1400]) if len(payload) < 2000 else 1400
+    made = []
+    for at in range(0, len(payload), size):
+        part, more = payload[at:at + size], at + size < len(payload)
+        if version == 4:
+            made.append(ipv4(proto, part, source, at >> 3 | (0x2000 if more else 0), ident & 0xffff))
+        else:
+            made.append(ipv6(44, struct.pack('!BBHI', proto, 0, at | more, ident) + part, source))
+    way = R.random()
+    if way < .3:
+        R.shuffle(made)
+    elif way < .5:
+        made.insert(R.randrange(len(made)), R.choice(made))
+    elif way < .7:
+        del made[R.randrange(len(made))]
+    return made
+
+
+def name():
+    """One part of a domain name, or a pointer to another place."""
+    return R.choice([b'\0', b'\5local\0', b'\xc0' + R.randbytes(1), b'\3' + noise(5), b'\x3f' + noise(63)])
+
+
+def multicast():
+    """Datagrams for groups: of mDNS, SSDP, and whoever else."""
+    asked = struct.pack('!HHHHHH', bits(16), R.choice([0, 0x8400, bits(16)]), bits(2), bits(2), 0, bits(1))
+    asked += b''.join(name() + struct.pack('!HH', R.choice([1, 12, 16, 28, 33, 255]), bits(16)) for _ in range(bits(2)))
+    data = R.choice([asked, b'M-SEARCH * HTTP/1.1\r\n\r\n', noise(1200)])
+    port = R.choice([5353, 1900, PORT])
+    if R.random() < .5:
+        source, to = ours4(), R.choice([b'\xe0\0\0\xfb', b'\xef\xff\xff\xfa', b'\xe0' + R.randbytes(3)])
+        segment = struct.pack('!HHHH', port, port, 8 + len(data), 0) + data
+        head = struct.pack('!BBHHHBBH', 0x45, 0, 20 + len(segment), bits(16), 0, R.choice([1, 255]), 17, 0) + source + to
+        head = head[:10] + struct.pack('!H', sum16(head)) + head[12:]
+        return b'\1\0\x5e' + bytes([to[1] & 127]) + to[2:] + OURS + b'\x08\0' + head + segment
+    source, group = ours6(), R.choice([b'\0\0\xfb', b'\0\0\1', R.randbytes(3)])
+    to = b'\xff' + R.choice([b'\1', b'\2', b'\5', b'\x0f']) + bytes(11) + group
+    segment = struct.pack('!HHHH', port, port, 8 + len(data), 0) + data
+    check = sum16(source + to + struct.pack('!IHBB', len(segment), 0, 0, 17) + segment)
+    segment = segment[:6] + struct.pack('!H', check) + segment[8:]
+    head = struct.pack('!IHBB', 6 << 28, len(segment), 17, R.choice([1, 255])) + source + to
+    return b'\x33\x33' + to[12:] + OURS + b'\x86\xdd' + head + segment
+
+
+def listeners():
+    """Who is member of which group: questions and reports of MLD."""
+    group = R.choice([bytes(16), b'\xff\2' + bytes(13) + b'\xfb', ours6()])
+    kind = R.choice([130, 131, 132, 143])
+    message = bytes([kind, 0, 0, 0]) + R.choice([bytes(4), R.randbytes(4)]) + group + R.choice([b'', bytes(4), noise(60)])
+    source = b'\xfe\x80' + bytes(13) + b'\1'
+    message = message[:2] + struct.pack('!H', sum16(pseudo(source, 58, message) + message)) + message[4:]
+    return ipv6(0, b'\x3a\0\5\2\0\0\1\0' + message, source)
+
+
+def other():
+    """What is no frame of IP: tags of VLAN, 802.3, protocols that nobody speaks here."""
+    inner = R.choice([ipv4, ipv6])(R.choice([6, 17, 4, 41, 47, 132]), noise(100))[12:]
+    return ethernet(R.choice([0x8100, 0x88a8, 0x88cc, 0x8863, 0x8864, 0x0060, 0x05ff, 0x0600, 0x86dd, 0x0800, bits(16)]),
+                    R.choice([b'', bytes([0, 5]) + inner, noise(1400), noise(4)]))
+
+
+def tunnel():
+    """A packet in a packet."""
+    inner = R.choice([tcp, udp, icmp])()
+    return R.choice([ipv4, ipv6])(4 if inner[12:14] == b'\x08\0' else 41, inner[14:])
+
+
 def answer(frame):
     """Goes on with a connection of which the victim has sent a segment; or something like it."""
     kind = frame[12:14]
@@ -199,6 +274,8 @@ def answer(frame):
     if len(body) < 20:
         return None
     theirs, port, seq, ack = struct.unpack('!HHII', body[:12])
+    if SPARED in (theirs, port):
+        return None
     flags = body[13]
     data = len(body) - (body[12] >> 4) * 4
     seq = seq + data + (flags & 3 != 0)
@@ -229,12 +306,12 @@ def mutate(frame):
     return bytes(frame[:1514])
 
 
-KINDS = [tcp, tcp, udp, icmp, icmp6, igmp, arp, fragment]
+KINDS = [tcp, tcp, tcp, udp, icmp, icmp6, igmp, arp, fragment, multicast, listeners, other, tunnel]
 
 
 def offload(frame):
     """A header of virtio: what is said to be left to do, right or wrong."""
-    if R.random() < .7:
+    if R.random() < .8:
         return bytes(10)
     start = R.choice([34, 54, bits(6)])
     return struct.pack('=BBHHHH', R.choice([0, 1, 2]), R.choice([0, 0, 1, 4, 3]), R.choice([54, 74, bits(8)]),
@@ -247,8 +324,11 @@ def main():
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     raw.bind((INTERFACE, 0))
     raw.setblocking(False)
-    sent, until = 0, time.monotonic() + float(SECONDS)
-    while sent < COUNT and time.monotonic() < until:
+    begin = time.monotonic()
+    sent, kinds = 0, {}
+    while sent < COUNT and time.monotonic() - begin < float(SECONDS):
+        # A little ahead of what the rate allows, or it waits.
+        select.select([], [], [], max(0, sent / RATE - (time.monotonic() - begin)))
         frames = []
         for _ in range(8):
             try:
@@ -256,21 +336,25 @@ def main():
             except BlockingIOError:
                 break
             if heard[6:12] == VICTIM and R.random() < .9:
-                frames.append(answer(heard))
-        frames += [R.choice(KINDS)() for _ in range(4)]
-        for frame in frames:
+                frames.append(('answer', answer(heard)))
+        for kind in R.choices(KINDS, k=4):
+            frames.append((kind.__name__, kind()))
+        if R.random() < .02:
+            frames += [('whole', frame) for frame in whole()]
+        for kind, frame in frames:
             if frame is None:
                 continue
-            frame = mutate(frame)
+            frame = mutate(frame) if kind != 'whole' or R.random() < .01 else frame
             try:
                 raw.send(offload(frame) + frame)
                 sent += 1
+                kinds[kind] = kinds.get(kind, 0) + 1
             except BlockingIOError:
                 select.select([], [raw], [], 1)
             except OSError:
                 # The header makes no sense even to who sends, or the frame is too short.
                 pass
-    print(sent, 'frames')
+    print(sent, 'frames:', *(f'{kind} {count}' for kind, count in sorted(kinds.items())))
 
 
 main()

@@ -22,6 +22,9 @@ pub struct Config {
     pub devices: Vec<DeviceConfig>,
     /// Settings of /proc/sys by name ("kernel.msgmax"), and what is written there.
     pub sysctls: Vec<(String, String)>,
+    /// The name of a socket inside, alone in a mount, on which the container says that it is
+    /// ready; sd_notify(3).
+    pub notify: Option<Vec<u8>>,
     /// The first process.
     pub process: ProcessConfig,
     /// Of the sandbox: whether every call of every task is traced, to the log at level `info`, target "strace".

@@ -72,6 +72,23 @@ impl Client {
         self.order(&Request::Start)
     }
 
+    /// The same; what then tells of what it says to a service manager.
+    pub(crate) fn start_and_tell(mut self) -> Outcome<Starting> {
+        match self.ask(&Request::StartAndTell, &[])? {
+            Answer::Done => {}
+            other => return Err(unexpected(&other)),
+        }
+        self.be_patient()?;
+        Ok(Starting { client: self })
+    }
+
+    /// From now on answers may take as long as a program likes.
+    fn be_patient(&self) -> Outcome<()> {
+        let forever = TimeVal::seconds(0);
+        setsockopt(&self.connection.socket(), sockopt::ReceiveTimeout, &forever)
+            .context("the control socket")
+    }
+
     /// Gives it interfaces, with a packet socket for each.
     pub(crate) fn network(&mut self, found: Found) -> Outcome<()> {
         let Found { network, sockets } = found;
@@ -161,11 +178,24 @@ impl Client {
             Answer::Started(_) => {}
             other => return Err(unexpected(&other)),
         }
-        let socket = self.connection.socket();
-        // The process may take its time.
-        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::seconds(0))
-            .context("the control socket")?;
+        self.be_patient()?;
         Ok(self.connection)
+    }
+}
+
+/// A container whose program runs, and may say that it is ready.
+pub(crate) struct Starting {
+    client: Client,
+}
+
+impl Starting {
+    /// Waits until it does; its words, or none if it ends before.
+    pub(crate) fn ready(mut self) -> Option<String> {
+        match self.client.connection.receive() {
+            Ok(Some((Answer::Ready(line), _))) => line,
+            // The Sentry has ended, and the container with it.
+            _ => None,
+        }
     }
 }
 

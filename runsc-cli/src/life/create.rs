@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use nix::unistd::geteuid;
 
+use super::notify::{self, Manager};
 use super::status::state_json;
 use super::{Client, Status, clock, delete, files, pod, start};
 use crate::cgroup::Cgroup;
@@ -237,8 +238,10 @@ fn run_held(
     let new_network = container.new_network;
     let plan = plan(making, options, container, record, &held)?;
     // Only what has to happen between the two makes the program wait.
+    let manager = Manager::find();
     let begin = match record.hooks {
         Some(_) => Start::OnOrder,
+        None if manager.is_some() => Start::OnOrder,
         None if record.network.is_some() => Start::OnOrder,
         // What the namespace is made of comes when the Sentry is there.
         None if options.network == Mode::Host && new_network => Start::OnOrder,
@@ -258,7 +261,14 @@ fn run_held(
                 let mut client = Client::connect(&directory)?;
                 start::connect_network(&mut client, record)?;
                 start::start_hooks(&directory, record)?;
-                running.start()?;
+                match manager {
+                    Some(manager) => {
+                        let starting = client.start_and_tell()?;
+                        let pid = nix::unistd::getpid().as_raw();
+                        std::thread::spawn(move || manager.follow(starting, Some(pid)));
+                    }
+                    None => running.start()?,
+                }
                 start::poststart(record)
             };
             rest().map_err(Some)
@@ -274,11 +284,18 @@ fn run_held(
 }
 
 fn prepare(root: &Root, making: &Making, options: &Options) -> Outcome<Prepared> {
-    let bundle = spec::load(&making.bundle)?;
+    let mut bundle = spec::load(&making.bundle)?;
+    // Further processes have nothing to say to a service manager.
+    let process = bundle.spec.process().clone();
+    let notify = notify::is_wanted();
+    if notify {
+        notify::set_up(&mut bundle.spec);
+    }
     let mut container = spec::container(&bundle, &HostMounts::default(), &|kind, path| {
         pod::resident(root, kind, path)
     })?;
     container.config.root.overlay |= making.overlay;
+    container.config.notify = notify.then(|| notify::SOCKET.into());
     let spec = bundle.spec;
     let rootfs = spec.root().as_ref().map(|root| root.path().clone());
     let record = Record {
@@ -297,10 +314,7 @@ fn prepare(root: &Root, making: &Making, options: &Options) -> Outcome<Prepared>
         gofer: None,
         creating: true,
         hooks: spec.hooks().clone().filter(hooks::any),
-        process: spec
-            .process()
-            .clone()
-            .ok_or_else(|| Failure::new("process is missing"))?,
+        process: process.ok_or_else(|| Failure::new("process is missing"))?,
         network: container.network_path.clone(),
         network_mode: options.network,
         sandbox: None,

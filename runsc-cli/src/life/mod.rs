@@ -11,6 +11,7 @@ mod create;
 mod delete;
 mod exec;
 mod files;
+mod notify;
 mod pod;
 mod start;
 mod status;

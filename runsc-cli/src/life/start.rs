@@ -8,6 +8,7 @@ use oci_spec::runtime::Hook;
 use sentry::config::ProcessConfig;
 use sentry::control::{Answer, ExecRequest, Target, Terminal};
 
+use super::notify::Manager;
 use super::status::{state_json, state_value};
 use super::{Client, Status};
 use crate::failure::{Context, Failure, Outcome};
@@ -18,7 +19,7 @@ use crate::state::{Directory, Record};
 
 /// Runs the program of a container that was created.
 pub(crate) fn start(container: &Directory) -> Outcome<()> {
-    let _held = container.hold()?;
+    let held = container.hold()?;
     let (record, status) = container.status()?;
     match status {
         Status::Created => {}
@@ -37,11 +38,22 @@ pub(crate) fn start(container: &Directory) -> Outcome<()> {
         let _ = client.signal(Target::First, nix::sys::signal::Signal::SIGKILL as i32);
         return Err(failure);
     }
-    client.start()?;
+    let manager = Manager::find();
+    let starting = match manager {
+        Some(_) => Some(client.start_and_tell()?),
+        None => client.start().map(|()| None)?,
+    };
     poststart(&record).inspect_err(|_| {
         // It may have ended by itself.
-        let _ = client.signal(Target::First, nix::sys::signal::Signal::SIGKILL as i32);
-    })
+        let _ = Client::connect(container).and_then(|mut client| {
+            client.signal(Target::First, nix::sys::signal::Signal::SIGKILL as i32)
+        });
+    })?;
+    drop(held);
+    if let Some((manager, starting)) = manager.zip(starting) {
+        manager.follow(starting, record.sentry.map(|sentry| sentry.pid));
+    }
+    Ok(())
 }
 
 /// Gives the container the network that is prepared for it.

@@ -59,6 +59,8 @@ impl Runsk {
     fn command(&self) -> Answer<Command> {
         let mut command = Command::new(&self.binary);
         command.args(&self.flags);
+        // The service that its manager waits for is containerd.
+        command.env_remove("NOTIFY_SOCKET");
         if let Some(at_work) = &self.at_work {
             command.arg("--end-with-caller");
             let lock = FdMapping {

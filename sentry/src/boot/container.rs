@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use syscalls::abi::signal::{SI_USER, Siginfo};
 
-use super::first::First;
-use super::{Attended, Bell, BootError, Home, Stdio, wait_for};
+use super::first::{Ends, First};
+use super::{Attended, Bell, BootError, Ear, Home, Stdio, wait_for};
 use crate::cgroup::Group;
 use crate::config::{Config, ProcessConfig};
 use crate::fs::gofer::WriteBack;
@@ -29,6 +29,8 @@ pub struct Container {
     ended: Receiver<()>,
     /// Lets the first process run its program, once.
     gate: Mutex<Option<Sender<()>>>,
+    /// Until it runs.
+    ear: Mutex<Option<Ear>>,
     _registrations: [Registration; 2],
 }
 
@@ -53,7 +55,7 @@ impl Container {
             stdio,
             gate: opened,
         };
-        let (first, console) = first.spawn()?;
+        let (first, Ends { console, ear }) = first.spawn()?;
         let (tell, ended) = bounded(1);
         let waker: Arc<dyn Wake> = Arc::new(Bell(tell));
         let registrations = [
@@ -69,6 +71,7 @@ impl Container {
             console,
             ended,
             gate: Mutex::new(Level::Leaf, Some(gate)),
+            ear: Mutex::new(Level::Leaf, ear),
             _registrations: registrations,
         })
     }
@@ -112,8 +115,15 @@ impl Container {
         self.kernel.processes_within(&self.group)
     }
 
+    /// What the container will say to a service manager; once, before its start.
+    pub fn ear(&self) -> Option<Ear> {
+        self.ear.lock().take()
+    }
+
     /// Lets the first process run its program; false if it does already.
     pub fn start(&self) -> bool {
+        // Where nobody listens, nobody shall wait to be heard.
+        drop(self.ear());
         let gate = self.gate.lock().take();
         gate.is_some_and(|gate| gate.send(()).is_ok())
     }

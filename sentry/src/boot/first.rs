@@ -5,13 +5,13 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 
 use super::mounts::{self, Trees};
-use super::process::{self, Made, Place, host_error};
-use super::{BootError, Home, Stdio};
+use super::process::{self, Place, host_error};
+use super::{BootError, Ear, Home, Stdio};
 use crate::config::Config;
 use crate::fs::gofer::WriteBack;
 use crate::fs::proc;
 use crate::kernel::Kernel;
-use crate::task::{Current, FsContext};
+use crate::task::{Current, FsContext, ThreadGroup};
 use crate::tty::Console;
 
 /// What the first process of a container is made with.
@@ -26,9 +26,15 @@ pub(super) struct First {
     pub(super) gate: Receiver<()>,
 }
 
+/// What outsiders have of the process.
+pub(super) struct Ends {
+    pub(super) console: Option<Console>,
+    pub(super) ear: Option<Ear>,
+}
+
 impl First {
     /// Makes the process; it runs once the gate opens.
-    pub(super) fn spawn(self) -> Result<Made, BootError> {
+    pub(super) fn spawn(self) -> Result<(Arc<ThreadGroup>, Ends), BootError> {
         let gate = self.gate.clone();
         let wait = move || {
             // Closed: there is nobody left who could open it.
@@ -38,7 +44,7 @@ impl First {
     }
 
     /// Everything but running it.
-    fn make(self) -> Result<(Current, Option<Console>), BootError> {
+    fn make(self) -> Result<(Current, Ends), BootError> {
         let config = &self.config;
         let trees = Trees {
             kernel: &self.kernel,
@@ -53,11 +59,14 @@ impl First {
         let mut current = process::nobody(&self.kernel, &self.home, &reserved.numbers, fs)?;
         mounts::mount_all(&current, config, &trees)?;
         set_sysctls(&current, config)?;
+        let ear = config.notify.as_deref();
+        let ear = ear.map(|path| Ear::open(&current, path)).transpose();
+        let ear = ear.map_err(host_error("the service manager's socket"))?;
         let console = process::furnish(&current, &config.process, self.stdio, Place::Console)?;
         process::load(&mut current, &config.process)?;
         process::publish(&current);
         current.group.set_protected(true);
-        Ok((current, console))
+        Ok((current, Ends { console, ear }))
     }
 }
 

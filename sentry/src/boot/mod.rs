@@ -12,6 +12,7 @@ mod exec;
 mod first;
 mod home;
 mod mounts;
+mod notify;
 mod process;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ use crate::wait::{Ready, Registration, Wake};
 pub use container::Container;
 pub use exec::Execed;
 use home::Home;
+pub use notify::Ear;
 
 /// What a sandbox is made of.
 pub struct Boot {

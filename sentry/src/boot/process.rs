@@ -41,20 +41,17 @@ pub(super) fn host_error(what: &'static str) -> impl Fn(Errno) -> BootError {
     move |errno| BootError::Host { what, errno }
 }
 
-/// A process that was made, and its console, if it has one.
-pub(super) type Made = (Arc<ThreadGroup>, Option<Console>);
-
 /// Makes a process on a host thread of its own, and runs it there after `wait`. Returns when
-/// it is made.
-pub(super) fn spawn(
-    make: impl FnOnce() -> Result<(Current, Option<Console>), BootError> + Send + 'static,
+/// it is made, with what else `make` has made.
+pub(super) fn spawn<T: Send + 'static>(
+    make: impl FnOnce() -> Result<(Current, T), BootError> + Send + 'static,
     wait: impl FnOnce() + Send + 'static,
-) -> Result<Made, BootError> {
+) -> Result<(Arc<ThreadGroup>, T), BootError> {
     let (report, reported) = bounded(1);
     let live = move || match make() {
-        Ok((mut current, console)) => {
+        Ok((mut current, beside)) => {
             // Without a listener the sandbox was given up.
-            let _ = report.send(Ok((current.group.clone(), console)));
+            let _ = report.send(Ok((current.group.clone(), beside)));
             drop(report);
             wait();
             current.run();

@@ -10,6 +10,9 @@ use crate::net::inet::Network;
 pub enum Request {
     /// The first process shall run its program.
     Start,
+    /// The same, and once that is done, a second answer tells when the program says that it is
+    /// ready, or has ended.
+    StartAndTell,
     /// The sandbox's interfaces. With each beyond the loopback comes a packet socket, and
     /// perhaps one more that is connected to Docker's resolver.
     Network(Box<Network>),
@@ -104,6 +107,8 @@ pub enum Answer {
     Done,
     /// Not done; the reason is for the user.
     Failed(String),
+    /// The container has said so, in these words; none if it has ended before.
+    Ready(Option<String>),
     /// What the sandbox does.
     Phase(Phase),
     /// A process runs; its number inside.

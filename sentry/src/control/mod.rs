@@ -16,6 +16,7 @@ mod debug;
 mod member;
 mod message;
 mod processes;
+mod ready;
 mod server;
 mod stats;
 mod wire;

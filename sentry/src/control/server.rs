@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::attend::Bell;
 use super::message::{Answer, ExecRequest, Limits, Phase, Request, Target, Terminal};
 use super::wire::Connection;
-use super::{attend, debug, member, processes, stats};
+use super::{attend, debug, member, processes, ready, stats};
 use crate::boot::{Attended, Container, Execed, Sandbox, Stdio};
 use crate::cgroup;
 use crate::signal::Signal;
@@ -138,6 +138,7 @@ fn converse(sandbox: &Arc<Sandbox>, container: &Arc<Container>, mut connection: 
                 Ok(()) => Answer::Done,
                 Err(errno) => Answer::Failed(format!("the container's network: {errno}")),
             },
+            Request::StartAndTell => ready::start(container, &connection),
             request => answer(container, &request),
         };
         if connection.send(&answer, &[]).is_err() {
@@ -180,10 +181,12 @@ fn answer(container: &Container, request: &Request) -> Answer {
             Answer::Done
         }
         Request::Debug => Answer::Debug(debug::text(container.kernel())),
-        // Need the descriptors, or send some.
-        Request::Exec(_) | Request::Create(_) | Request::Network(_) | Request::Memory => {
-            Answer::Failed("not a single request".to_owned())
-        }
+        // Need the descriptors, or the connection.
+        Request::Exec(_)
+        | Request::Create(_)
+        | Request::Network(_)
+        | Request::Memory
+        | Request::StartAndTell => Answer::Failed("not a single request".to_owned()),
     }
 }
 

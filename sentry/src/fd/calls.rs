@@ -28,6 +28,7 @@ fn duplicate(task: &Current, old: Fd, new: Fd, close: CloseOnExec) -> Result<u64
         close_on_exec: close == CloseOnExec::Yes,
     };
     if let Some(replaced) = fds.replace(new, entry)? {
+        linger(task, &replaced);
         // Linux, too, keeps the error of this close to itself.
         if let Err(error) = fds.closed(replaced) {
             log::debug!("dup2 closed a descriptor: {error}");
@@ -36,9 +37,19 @@ fn duplicate(task: &Current, old: Fd, new: Fd, close: CloseOnExec) -> Result<u64
     Ok(result(new))
 }
 
+/// Waits as long as closing a descriptor that may be the file's last one is to wait.
+fn linger(task: &Current, entry: &FdEntry) {
+    if Arc::strong_count(&entry.file) == 1 {
+        entry.file.ops.linger(task);
+    }
+}
+
 impl Run<Current> for call::Close {
     fn run(self, task: &mut Current) -> SysResult {
-        task.fds.get().close(self.fd)?;
+        let fds = task.fds.get();
+        let entry = fds.remove(self.fd)?;
+        linger(task, &entry);
+        fds.closed(entry)?;
         Ok(0)
     }
 }
@@ -94,7 +105,12 @@ impl Run<Current> for call::CloseRange {
         if self.flags.contains(CloseRangeFlags::CLOEXEC) {
             fds.mark_close_on_exec(picks);
         } else {
-            fds.close_where(|fd, _| picks(fd));
+            for entry in fds.remove_where(|fd, _| picks(fd)) {
+                linger(task, &entry);
+                if let Err(error) = fds.closed(entry) {
+                    log::debug!("close_range closed a descriptor: {error}");
+                }
+            }
         }
         Ok(0)
     }

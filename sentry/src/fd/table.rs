@@ -149,12 +149,6 @@ impl FdTable {
         file.ops.flush(&file, self.lock_owner())
     }
 
-    /// close(2); `EBADF`, and what the file says.
-    pub fn close(&self, fd: Fd) -> Result<(), Errno> {
-        let entry = self.remove(fd)?;
-        self.closed(entry)
-    }
-
     /// Closes what `which` picks; errors are nobody's.
     pub fn close_where(&self, which: impl FnMut(Fd, &FdEntry) -> bool) {
         for entry in self.remove_where(which) {

@@ -108,6 +108,10 @@ impl FileOps for SocketFile {
         limit.map(Deadline::after)
     }
 
+    fn linger(&self, task: &Current) {
+        self.0.linger(task);
+    }
+
     fn ioctl(
         &self,
         task: &mut Current,

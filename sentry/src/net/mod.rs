@@ -175,6 +175,9 @@ pub trait Socket: Send + Sync {
     fn accepted_from(&self) -> Address {
         self.peer().unwrap_or_else(|_| Address::unnamed())
     }
+    /// The last descriptor is about to be closed by `task`, which waits for what is sent as
+    /// long as SO_LINGER says; see [`FileOps::linger`](crate::vfs::FileOps::linger).
+    fn linger(&self, task: &Current) {}
     /// Sends; returns how much of `src` was taken.
     fn send(&self, src: &mut Source<'_>, message: &mut Outgoing<'_>) -> Result<usize, Errno>;
     /// write(2): sends without an address or ancillary data.

@@ -152,6 +152,15 @@ impl Options {
         timeout(&self.receive_timeout)
     }
 
+    /// SO_LINGER: how long close(2) waits at most; zero if the connection is to be reset,
+    /// `None` if it is off.
+    pub(super) fn lingers(&self) -> Option<Duration> {
+        let (on, seconds) = *self.linger.lock();
+        // A negative number is a very large one.
+        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+        (on != 0).then_some(Duration::from_secs(seconds))
+    }
+
     /// SO_PASSCRED.
     pub fn passes_credentials(&self) -> bool {
         self.kept(SO_PASSCRED) != 0

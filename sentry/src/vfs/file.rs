@@ -221,6 +221,10 @@ pub trait FileOps: Send + Sync + 'static {
         Ok(())
     }
 
+    /// The last descriptor is about to be closed by `task`, which waits as long as close(2)
+    /// is to wait.
+    fn linger(&self, task: &Current) {}
+
     /// New status flags were set (F_SETFL).
     fn flags_changed(&self, mode: OpenMode) {}
 

@@ -11,9 +11,8 @@
 //! Sentry's. Options are those of one list, which the filter has too
 //! ([`platform::seccomp::sockets`]).
 //!
-//! Differs from Linux: close(2) does not wait for SO_LINGER; MSG_ZEROCOPY copies, and
-//! SO_ZEROCOPY cannot be set; data that a fault keeps from being copied out are lost; packet
-//! sockets cannot be had.
+//! Differs from Linux: MSG_ZEROCOPY copies, and SO_ZEROCOPY cannot be set; data that a fault
+//! keeps from being copied out are lost; packet sockets cannot be had.
 
 pub mod maker;
 mod message;

@@ -3,11 +3,13 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use platform::host::{self, socket as calls};
 use syscalls::abi::fs::{SIOCGSTAMP, SIOCGSTAMPNS, SIOCOUTQNSD};
 use syscalls::abi::net::{
-    Linger, MessageFlags, SHUT_RD, SHUT_RDWR, SHUT_WR, SO_ERROR, SO_LINGER, SOL_SOCKET,
+    IPPROTO_TCP, Linger, MessageFlags, SHUT_RD, SHUT_RDWR, SHUT_WR, SO_ERROR, SO_LINGER,
+    SOL_SOCKET, TCP_INFO,
 };
 use syscalls::errno::{EACCES, EAGAIN, EALREADY, EINPROGRESS, ENOTCONN, ENOTTY, ETIMEDOUT};
 use syscalls::{Errno, Stop, SysResult, UserAddr};
@@ -41,6 +43,10 @@ pub(super) struct HostSocket {
     accepted_from: Option<Address>,
 }
 
+/// Between looks at a connection that ends.
+const LOOK: Duration = Duration::from_millis(5);
+/// States of TCP_INFO in which something is not acknowledged: FIN_WAIT1, LAST_ACK, CLOSING.
+const UNACKNOWLEDGED: [u8; 3] = [4, 9, 11];
 /// SIOCATMARK.
 const SIOCATMARK: u32 = 0x8905;
 
@@ -86,6 +92,26 @@ impl HostSocket {
         self.network.maker.bind(fd, &to.to_bytes())
     }
 
+    /// SO_LINGER, if close(2) is to wait.
+    fn lingers(&self) -> Option<Duration> {
+        let mut value = [0; size_of::<Linger>()];
+        let known = calls::option(self.descriptor.fd(), SOL_SOCKET, SO_LINGER, &mut value);
+        let linger = Linger::read_from_bytes(&value).ok()?;
+        let seconds = u64::from(linger.linger.cast_unsigned());
+        let waits = known.is_ok() && linger.onoff != 0 && seconds > 0;
+        waits.then(|| Duration::from_secs(seconds))
+    }
+
+    /// True while something that was sent, or the end after it, is not acknowledged.
+    fn is_ending(&self) -> bool {
+        let mut info = [0; 8];
+        let known = calls::option(self.descriptor.fd(), IPPROTO_TCP, TCP_INFO, &mut info);
+        known.is_ok()
+            && info
+                .first()
+                .is_some_and(|state| UNACKNOWLEDGED.contains(state))
+    }
+
     fn count(&self, request: u64) -> Result<usize, Errno> {
         let count = calls::count(self.descriptor.fd(), request)?;
         Ok(usize::try_from(count).unwrap_or(0))
@@ -99,12 +125,7 @@ impl Drop for HostSocket {
         }
         // close(2) would make this thread wait, which no signal of the guest's could end.
         let fd = self.descriptor.fd();
-        let mut value = [0; size_of::<Linger>()];
-        if calls::option(fd, SOL_SOCKET, SO_LINGER, &mut value).is_ok()
-            && let Ok(linger) = Linger::read_from_bytes(&value)
-            && linger.onoff != 0
-            && linger.linger != 0
-        {
+        if self.lingers().is_some() {
             let off = Linger {
                 onoff: 0,
                 linger: 0,
@@ -205,6 +226,24 @@ impl Socket for HostSocket {
     fn accepted_from(&self) -> Address {
         let named = self.accepted_from.clone();
         named.unwrap_or_else(Address::unnamed)
+    }
+
+    fn linger(&self, task: &Current) {
+        if self.kind != Kind::Stream {
+            return;
+        }
+        let Some(most) = self.lingers() else { return };
+        // What is left unread makes the end a reset, at once.
+        let unread = self.readable_bytes().is_ok_and(|count| count > 0);
+        if unread || calls::shutdown(self.descriptor.fd(), SHUT_WR).is_err() {
+            return;
+        }
+        let until = Deadline::after(most);
+        // The host tells nobody of the last acknowledgement.
+        while self.is_ending()
+            && let Some(left) = until.left()
+            && task.sleep(Some(Deadline::after(left.min(LOOK)))).is_ok()
+        {}
     }
 
     fn send(&self, src: &mut Source<'_>, message: &mut Outgoing<'_>) -> Result<usize, Errno> {

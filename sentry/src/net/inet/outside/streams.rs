@@ -150,6 +150,9 @@ impl Engine {
     fn forget(&mut self, id: u64) {
         self.half_open.remove(&id);
         if let Some(connection) = self.connections.remove(&id) {
+            if let Stage::Open(opened) = &connection.stage {
+                opened.tx.acknowledge();
+            }
             if let Some(at) = connection.timer {
                 self.timers.remove(&(at, id));
             }
@@ -441,6 +444,9 @@ impl Connection {
         );
         if done && !left && rx.finished().is_none() {
             rx.finish();
+        }
+        if matches!(state, State::FinWait2 | State::TimeWait | State::Closed) {
+            tx.acknowledge();
         }
         if state == State::Closed && !left {
             let whole = tx.finished().is_some() && rx.finished().is_some();

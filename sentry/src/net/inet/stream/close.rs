@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use syscalls::errno::{ECONNRESET, EPIPE};
+use syscalls::errno::{EAGAIN, ECONNRESET, EPIPE};
 
-use super::{Flow, Half, Role, StreamSocket, TcpState};
+use super::{Flow, Half, Inner, Role, StreamSocket, TcpState};
 use crate::net::inet::addr::{Endpoint, Family};
 use crate::net::inet::ports::{Hold, Use};
+use crate::task::Current;
 use crate::time::now_monotonic;
+use crate::wait::{Deadline, Ready};
 
 /// How long a connection is remembered after its end, nanoseconds (TCP_TIMEWAIT_LEN, and
 /// net.ipv4.tcp_fin_timeout for those whose other side goes on).
@@ -82,14 +84,36 @@ impl Flow {
     }
 }
 
+/// What a socket had that is closed.
+struct Had {
+    role: Role,
+    hold: Option<Hold<StreamSocket>>,
+    local: Endpoint,
+    unaccepted: bool,
+}
+
+impl Inner {
+    /// From here on the socket has nothing more to do.
+    fn take(&mut self) -> Had {
+        Had {
+            role: std::mem::replace(&mut self.role, Role::Idle),
+            hold: self.hold.take(),
+            local: self.local,
+            unaccepted: self.unaccepted,
+        }
+    }
+}
+
 impl StreamSocket {
-    /// The last descriptor is closed.
-    fn close(&mut self) {
-        let (on, seconds) = *self.options.linger.lock();
-        let abort = on != 0 && seconds == 0;
-        let inner = self.inner.get_mut();
-        let role = std::mem::replace(&mut inner.role, Role::Idle);
-        let hold = inner.hold.take();
+    /// The last descriptor is closed. What was sent, if it is still on its way.
+    fn close(&self, had: Had) -> Option<Arc<Half>> {
+        let Had {
+            role,
+            hold,
+            local,
+            unaccepted,
+        } = had;
+        let abort = self.options.lingers().is_some_and(|most| most.is_zero());
         match role {
             Role::Idle | Role::Connecting(_) => {}
             Role::Listening(listener) => {
@@ -101,11 +125,10 @@ impl StreamSocket {
             }
             Role::Connected(flow) => {
                 let unread = flow.rx.abandon();
-                if abort || inner.unaccepted || unread {
+                if abort || unaccepted || unread {
                     flow.abort();
-                    return;
+                    return None;
                 }
-                let local = inner.local;
                 if let Some(hold) = hold.filter(|_| flow.closes_first()) {
                     // The port can be had again by whoever says so.
                     hold.change(self.terms(local), Use::Lingering(flow.remote));
@@ -120,13 +143,35 @@ impl StreamSocket {
                     });
                 }
                 flow.tx.finish();
+                return Some(flow.tx);
             }
         }
+        None
+    }
+
+    /// SO_LINGER: closes, and waits until the other side has what was sent.
+    pub(super) fn close_and_wait(&self, task: &Current) {
+        let most = self.options.lingers().filter(|most| !most.is_zero());
+        let (Some(most), true) = (most, self.flow().is_some()) else {
+            return;
+        };
+        let had = self.inner.lock().take();
+        let Some(sent) = self.close(had) else {
+            return;
+        };
+        let arrived = || match sent.has_arrived() {
+            true => Ok(()),
+            false => Err(EAGAIN.into()),
+        };
+        let limit = Some(Deadline::after(most));
+        // Whatever ends it, close(2) has done its work.
+        let _ = task.block_on(&self.queue, Ready::WRITABLE, limit, arrived);
     }
 }
 
 impl Drop for StreamSocket {
     fn drop(&mut self) {
-        self.close();
+        let had = self.inner.get_mut().take();
+        self.close(had);
     }
 }

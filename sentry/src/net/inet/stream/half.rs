@@ -48,6 +48,8 @@ struct State {
     reader_gone: bool,
     /// The connection was reset.
     dead: bool,
+    /// Beyond the sandbox: the other side has all of it.
+    acknowledged: bool,
     /// A sender found no room and waits to be told.
     starved: bool,
     /// The writer's limit when it last wrote.
@@ -280,7 +282,8 @@ impl Half {
             let free = state.limit.saturating_sub(state.len);
             let told = state.starved && free * 2 >= state.len;
             state.starved &= !told;
-            told
+            // Who has closed may wait for the rest to arrive.
+            told || state.fin.is_some()
         };
         if told {
             self.writer.notify(Ready::WRITABLE);
@@ -370,6 +373,23 @@ impl Half {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The way out of the sandbox has heard that the other side has all of it, or will
+    /// never hear.
+    pub fn acknowledge(&self) {
+        self.state.lock().acknowledged = true;
+        self.writer.notify(Ready::WRITABLE);
+    }
+
+    /// True once the other side has what was sent, read or not, or never will.
+    #[must_use]
+    pub fn has_arrived(&self) -> bool {
+        let window = self.window.load(Ordering::Relaxed);
+        let state = self.state.lock();
+        // The buffer of who is not in this sandbox is not this half's.
+        let arrived = window > 0 && state.len + state.reserved <= window;
+        arrived || state.acknowledged || state.reader_gone || state.dead
     }
 
     /// Bytes that were sent in all.

@@ -233,6 +233,10 @@ impl Socket for StreamSocket {
         Ok(self.accept_next()?)
     }
 
+    fn linger(&self, task: &Current) {
+        self.close_and_wait(task);
+    }
+
     fn send(&self, src: &mut Source<'_>, message: &mut Outgoing<'_>) -> Result<usize, Errno> {
         let opens = message.flags.contains(MessageFlags::FASTOPEN);
         if opens && self.flow().is_some() {

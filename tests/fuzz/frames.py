@@ -264,9 +264,11 @@ def answer(frame):
     elif kind == b'\x86\xdd' and len(frame) >= 74 and frame[20] == 6:
         body, source, version = frame[54:], frame[38:54], 6
     elif kind == b'\x08\x06' and len(frame) >= 42 and frame[21] == 1:
-        # Who is that? We, sometimes.
+        # Who is that? We, unless that is the host itself.
+        if frame[41] < 100:
+            return None
         return frame[6:12] + OURS + frame[12:20] + b'\0\2' + OURS + frame[38:42] + frame[22:32]
-    elif kind == b'\x86\xdd' and len(frame) >= 78 and frame[20] == 58 and frame[54] == 135:
+    elif kind == b'\x86\xdd' and len(frame) >= 78 and frame[20] == 58 and frame[54] == 135 and frame[77] >= 100:
         message = b'\x88\0\0\0\x60\0\0\0' + frame[62:78] + b'\2\1' + OURS
         return transport(58, message, 2, 6, frame[62:78])
     else:

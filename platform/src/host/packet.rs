@@ -39,7 +39,23 @@ pub fn open(index: u32) -> Result<OwnedFd, Errno> {
     let len = u32::try_from(size_of_val(&address)).unwrap_or(0);
     // SAFETY: the call reads `len` bytes of an address that lives.
     check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) })?;
+    hear_groups(&socket, index);
     Ok(socket)
+}
+
+/// Lets the interface take in what is sent to any group. One that cannot has what it has.
+fn hear_groups(socket: &OwnedFd, index: u32) {
+    let request = libc::packet_mreq {
+        mr_ifindex: i32::try_from(index).unwrap_or(0),
+        mr_type: u16::try_from(libc::PACKET_MR_ALLMULTI).unwrap_or(0),
+        mr_alen: 0,
+        mr_address: [0; 8],
+    };
+    let len = u32::try_from(size_of_val(&request)).unwrap_or(0);
+    let (level, name) = (libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP);
+    let at = (&raw const request).cast();
+    // SAFETY: the call reads `len` bytes of a request that lives.
+    let _ = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, at, len) };
 }
 
 fn set(socket: impl AsFd, level: i32, name: i32, value: libc::c_int) -> Result<(), Errno> {

@@ -1,7 +1,8 @@
 //! What all internet sockets of a sandbox share: ports, addresses, connections that are
 //! over but remembered.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -129,6 +130,25 @@ impl Stack {
     /// The way out, if there is one.
     pub(super) fn outside(&self) -> Option<&Arc<Outside>> {
         self.outside.get()
+    }
+
+    /// A socket has joined or left a group.
+    pub(super) fn regroup(&self) {
+        if let Some(outside) = self.outside() {
+            outside.regroup();
+        }
+    }
+
+    /// The groups that sockets listen to on an interface.
+    pub(super) fn members(&self, link: u32) -> BTreeSet<IpAddr> {
+        let mut groups = BTreeSet::new();
+        for socket in self.datagrams.all() {
+            groups.extend(socket.groups.of_link(link));
+        }
+        for socket in self.raws.all() {
+            groups.extend(socket.groups.of_link(link));
+        }
+        groups
     }
 
     /// Ports that sockets get that ask for none (net.ipv4.ip_local_port_range).

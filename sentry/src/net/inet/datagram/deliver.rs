@@ -8,6 +8,7 @@ use syscalls::abi::net::{
 
 use super::super::addr::Endpoint;
 use super::super::message::{Base, Datagram};
+use super::super::outside::is_everybodys;
 use super::super::ports::Ports;
 use super::super::stack::Stack;
 use super::DatagramSocket;
@@ -49,7 +50,7 @@ impl Stack {
         let listening = ports.find_all(to, datagram.from, datagram.link);
         let members: Vec<Arc<DatagramSocket>> = if to.ip.is_multicast() {
             let joined = |socket: &Arc<DatagramSocket>| socket.groups.has(to.ip, datagram.link);
-            let anyone = self.datagrams.all().iter().any(joined);
+            let anyone = is_everybodys(to.ip) || self.datagrams.all().iter().any(joined);
             let wanted = |socket: &Arc<DatagramSocket>| {
                 let source = Some(datagram.from.ip);
                 let hears = socket.groups.hears(to.ip, datagram.link, source);

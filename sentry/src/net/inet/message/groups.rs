@@ -208,6 +208,18 @@ impl Groups {
         Some(listed == (joined.filter == Filter::Include))
     }
 
+    /// True if the socket listens to no group.
+    pub(in crate::net::inet) fn is_empty(&self) -> bool {
+        self.0.lock().joined.is_empty()
+    }
+
+    /// The groups that the socket listens to on the interface.
+    pub(in crate::net::inet) fn of_link(&self, link: u32) -> Vec<IpAddr> {
+        let state = self.0.lock();
+        let joined = state.joined.iter().filter(|joined| joined.link == link);
+        joined.map(|joined| joined.group).collect()
+    }
+
     /// IP_MULTICAST_IF.
     pub(in crate::net::inet) fn set_outgoing(&self, link: u32, address: Option<Ipv4Addr>) {
         self.0.lock().outgoing = (link, address);

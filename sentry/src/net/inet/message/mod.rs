@@ -60,6 +60,14 @@ pub(in crate::net::inet) struct Marks {
     pub(in crate::net::inet) loops: bool,
 }
 
+impl Drop for Base {
+    fn drop(&mut self) {
+        if !self.groups.is_empty() {
+            self.stack.regroup();
+        }
+    }
+}
+
 impl Base {
     pub(in crate::net::inet) fn new(
         stack: &Arc<Stack>,

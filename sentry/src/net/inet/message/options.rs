@@ -170,6 +170,12 @@ impl Base {
         if given.len() < least {
             return Err(EINVAL);
         }
+        let changed = self.change_groups(level, name, given);
+        self.stack.regroup();
+        changed
+    }
+
+    fn change_groups(&self, level: i32, name: i32, given: Given<'_>) -> Result<(), Errno> {
         if (level, name) == (IPPROTO_IPV6, IPV6_MULTICAST_IF) {
             let index = given.number_or_null()?;
             if index != 0 {

@@ -1,18 +1,18 @@
 //! Datagrams and messages of ICMP between the sandbox's sockets and the outside.
 //!
 //! The stack hands whole packets over, put together from their fragments, and sends whole
-//! packets, cut where that is needed.
+//! packets, cut where that is needed; what is for groups of IPv6 goes past it.
 
 use std::net::IpAddr;
 
 use super::super::addr::Endpoint;
 use super::super::datagram::Delivery;
-use super::super::icmp::News;
+use super::super::icmp::{self, News};
 use super::super::message::Datagram;
 use super::super::packet::Packet;
 use super::super::stack::Stack;
 use super::engine::{Engine, Port, now};
-use super::{Command, Outside};
+use super::{Command, Outside, fragments};
 use crate::time::now_realtime;
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::phy::{ChecksumCapabilities, Device, TxToken};
@@ -31,6 +31,8 @@ const ROOM: usize = 512 << 10;
 pub(super) struct Packets {
     sockets: SocketSet<'static>,
     all: [(IpVersion, SocketHandle); 2],
+    /// That of the packet that was cut last.
+    identity: u32,
 }
 
 /// A packet of IP, taken apart.
@@ -50,11 +52,26 @@ impl Packets {
             let socket = Socket::new(Some(version), None, buffer(), buffer());
             (version, sockets.add(socket))
         });
-        Packets { sockets, all }
+        let mut identity = [0; 4];
+        // Where the host has none, they begin at zero.
+        let _ = platform::host::random::fill(&mut identity);
+        Packets {
+            sockets,
+            all,
+            identity: u32::from_ne_bytes(identity),
+        }
     }
 
-    /// Puts a packet with the other packets that go out; drops it where there is no room.
-    fn push(&mut self, packet: &[u8]) {
+    /// Puts a packet, in pieces that fit `mtu`, with the other packets that go out; drops
+    /// what there is no room for.
+    fn push(&mut self, packet: &[u8], mtu: usize) {
+        self.identity = self.identity.wrapping_add(1);
+        for piece in fragments::cut(packet, mtu, self.identity) {
+            self.push_piece(&piece);
+        }
+    }
+
+    fn push_piece(&mut self, packet: &[u8]) {
         let version = IpVersion::of_packet(packet).ok();
         let fits = |(v, _): &&(IpVersion, SocketHandle)| Some(*v) == version;
         if let Some((_, handle)) = self.all.iter().find(fits) {
@@ -66,7 +83,7 @@ impl Packets {
 impl Engine {
     pub(super) fn send_packet(&mut self, link: u32, packet: &[u8]) {
         if let Some(port) = self.ports.iter_mut().find(|port| port.link == link) {
-            port.packets.push(packet);
+            port.packets.push(packet, port.wire.mtu());
             // One after the other, so that none is lost for want of room.
             port.send_packets(now());
         }
@@ -103,38 +120,54 @@ impl Port {
     /// Hands packets that have arrived to whom they are for.
     pub(super) fn hear_packets(&mut self, guest: &Stack) -> Vec<News> {
         let mut news = Vec::new();
+        for packet in std::mem::take(&mut self.groups) {
+            news.extend(self.hear(guest, &packet));
+        }
         for (_, handle) in self.packets.all {
             loop {
                 let socket = self.packets.sockets.get_mut::<Socket>(handle);
                 let Ok(packet) = socket.recv().map(<[u8]>::to_vec) else {
                     break;
                 };
-                let Some(parts) = take_apart(&packet) else {
-                    continue;
-                };
-                let whole = Packet::parse(packet.clone());
-                if let Some(whole) = &whole {
-                    guest.offer_raw(self.link, whole);
-                }
-                match parts.protocol {
-                    IpProtocol::Udp => {
-                        if deliver(guest, self.link, &parts) == Some(Delivery::NoPort)
-                            && let Some(answer) = no_port(&packet, &parts)
-                        {
-                            self.packets.push(&answer);
-                        }
-                    }
-                    IpProtocol::Icmp | IpProtocol::Icmpv6 => {
-                        if let Some(packet) = &whole {
-                            guest.take_pong(self.link, packet);
-                            news.extend(guest.hear_error(packet));
-                        }
-                    }
-                    _ => {}
-                }
+                news.extend(self.hear(guest, &packet));
             }
         }
         news
+    }
+
+    fn hear(&mut self, guest: &Stack, packet: &[u8]) -> Option<News> {
+        let parts = take_apart(packet)?;
+        let network = guest.links.get();
+        let to_all = parts.to.is_multicast() || network.is_broadcast(parts.to);
+        if parts.from.is_multicast() || !(to_all || network.is_local(parts.to)) {
+            return None;
+        }
+        let whole = Packet::parse(packet.to_vec());
+        if let Some(whole) = &whole {
+            guest.offer_raw(self.link, whole);
+        }
+        let mtu = self.wire.mtu();
+        match parts.protocol {
+            IpProtocol::Udp => {
+                if deliver(guest, self.link, &parts) == Some(Delivery::NoPort)
+                    && let Some(answer) = no_port(packet, &parts)
+                {
+                    self.packets.push(&answer, mtu);
+                }
+                None
+            }
+            IpProtocol::Icmp | IpProtocol::Icmpv6 => {
+                let packet = whole?;
+                // What does not fit a frame is no longer the stack's.
+                let large = packet.head.to.is_ipv6() && packet.bytes().len() > mtu;
+                if large && let Some(answer) = icmp::echo(&packet, packet.head.to) {
+                    self.packets.push(answer.bytes(), mtu);
+                }
+                guest.take_pong(self.link, &packet);
+                guest.hear_error(&packet)
+            }
+            _ => None,
+        }
     }
 }
 

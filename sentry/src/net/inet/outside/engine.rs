@@ -14,7 +14,9 @@ use super::super::addr::Endpoint;
 use super::super::links::{Link, Network};
 use super::super::stack::Stack;
 use super::datagrams::Packets;
+use super::fragments::Fragments;
 use super::frame::{self, Seen};
+use super::members::Members;
 use super::resolver::Resolver;
 use super::streams::Connection;
 use super::wire::Wire;
@@ -51,6 +53,10 @@ pub(super) struct Port {
     pub(super) wire: Wire,
     pub(super) stack: Box<Interface>,
     pub(super) packets: Packets,
+    pub(super) fragments: Fragments,
+    pub(super) members: Members,
+    /// Packets for groups that have arrived.
+    pub(super) groups: Vec<Vec<u8>>,
     /// Who has said who it is.
     pub(super) neighbours: HashMap<IpAddr, Instant>,
     /// Nobody's socket: what no socket takes is answered.
@@ -101,6 +107,7 @@ impl Engine {
                             resolver.ask(who, question);
                         }
                     }
+                    Command::Regroup => self.regroup(),
                     Command::Packet(link, packet) => self.send_packet(link, &packet),
                     Command::Frame(link, frame) => {
                         if let Some(port) = self.ports.iter_mut().find(|port| port.link == link) {
@@ -124,7 +131,9 @@ impl Engine {
     /// Waits for frames, orders and timers. The interfaces that have frames; the resolver
     /// counts as the last one.
     fn sleep(&mut self) -> Vec<usize> {
-        let wants = self.ports.iter().filter_map(|port| port.wants);
+        let wants = self.ports.iter();
+        let wants = wants.flat_map(|port| [port.wants, port.members.next()]);
+        let wants = wants.flatten();
         let first = self.timers.first().map(|(at, _)| *at);
         let next = wants.chain(first).min();
         let timeout = match next {
@@ -170,7 +179,15 @@ impl Engine {
                 let frame = port.wire.frame().bytes;
                 guest.tap_frame(port.link, Direction::In, frame, None);
             }
-            match frame::look(port.wire.frame()) {
+            let mut seen = frame::look(port.wire.frame());
+            if seen == Seen::Fragment {
+                let Some(whole) = port.fragments.add(port.wire.packet(), now()) else {
+                    continue;
+                };
+                port.wire.replace(&whole);
+                seen = frame::look(port.wire.frame());
+            }
+            match seen {
                 Seen::Segment(segment) => self.segment(at, segment),
                 Seen::Neighbour(ip) => {
                     port.met(ip);
@@ -178,8 +195,18 @@ impl Engine {
                     // Who waited for a neighbour goes on.
                     self.dirty.extend(self.connections.keys());
                 }
-                Seen::Other => port.take_packet(),
-                Seen::Broken => {}
+                Seen::Group => {
+                    let packet = port.wire.packet().to_vec();
+                    port.ask_members(&packet);
+                    port.groups.push(packet);
+                }
+                Seen::Other => {
+                    let packet = port.wire.packet().to_vec();
+                    port.ask_members(&packet);
+                    port.take_packet();
+                }
+                // In a packet that was put together there is none.
+                Seen::Broken | Seen::Fragment => {}
             }
         }
         true
@@ -206,6 +233,7 @@ impl Engine {
             if let (Some(port), Some(stack)) = (self.ports.get_mut(at), &stack) {
                 let news = port.hear_packets(stack);
                 port.wants = port.send_packets(now);
+                port.report(stack, now);
                 for (ends, error) in news {
                     self.told(ends, error);
                 }
@@ -267,6 +295,9 @@ impl Port {
             wire,
             stack,
             packets: Packets::new(),
+            fragments: Fragments::default(),
+            members: Members::default(),
+            groups: Vec::new(),
             neighbours: HashMap::new(),
             nobody: SocketSet::new(Vec::new()),
             wants: None,

@@ -8,6 +8,7 @@ use smoltcp::wire::{
 };
 
 use super::super::addr::Endpoint;
+use super::fragments;
 use super::wire::Arrived;
 
 /// What a frame is.
@@ -17,6 +18,10 @@ pub(super) enum Seen {
     Segment(Segment),
     /// A neighbour says who it is.
     Neighbour(IpAddr),
+    /// A part of a packet of IPv6.
+    Fragment,
+    /// A packet of IPv6 for a group, other than what neighbours say of themselves.
+    Group,
     /// Something else that the stack understands or not.
     Other,
     /// Its checksum is wrong, or it makes no sense.
@@ -76,14 +81,23 @@ fn parse(arrived: Arrived<'_>) -> Option<Seen> {
         }
         EthernetProtocol::Ipv6 => {
             let packet = Ipv6Packet::new_checked(frame.payload()).ok()?;
-            let (from, to) = (packet.src_addr().into(), packet.dst_addr().into());
-            transport(
+            let whole = frame.payload();
+            if fragments::place(whole).is_some() {
+                return Some(Seen::Fragment);
+            }
+            let (from, to) = (packet.src_addr(), packet.dst_addr());
+            let seen = transport(
                 packet.next_header(),
-                from,
-                to,
+                from.into(),
+                to.into(),
                 packet.payload(),
                 arrived.trusted,
-            )
+            )?;
+            let neighbours = packet.next_header() == IpProtocol::Icmpv6;
+            Some(match seen {
+                Seen::Other if to.is_multicast() && !neighbours => Seen::Group,
+                seen => seen,
+            })
         }
         EthernetProtocol::Unknown(_) => Some(Seen::Other),
     }

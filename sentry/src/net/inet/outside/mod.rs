@@ -14,12 +14,14 @@
 //! Memory is bounded: half-open connections are few, the oldest gives way ([`streams`]);
 //! neighbours, fragments and packets that wait for a neighbour have fixed room.
 //!
-//! Differs from Linux: no selective acknowledgements are acted upon; fragments of IPv6 are
-//! not put together; a route to a network on the link needs an address in it.
+//! Differs from Linux: no selective acknowledgements are acted upon; a route to a network on
+//! the link needs an address in it.
 
 mod datagrams;
 mod engine;
+mod fragments;
 mod frame;
+mod members;
 mod resolver;
 mod streams;
 mod wire;
@@ -32,6 +34,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use platform::host;
 use syscalls::Errno;
 
+pub(in crate::net::inet) use self::members::is_everybodys;
 use super::addr::Endpoint;
 use super::links::Network;
 use super::stack::Stack;
@@ -61,6 +64,8 @@ enum Command {
     Touched(u64),
     /// A question to Docker's resolver, and who asks.
     Ask(Endpoint, Vec<u8>),
+    /// A socket has joined or left a group.
+    Regroup,
     /// A packet of IP goes out by the interface with the number.
     Packet(u32, Vec<u8>),
     /// A frame goes out by the interface with the number.
@@ -163,6 +168,11 @@ impl Outside {
             self.order(Command::Ask(from, question.to_vec()));
         }
         asks
+    }
+
+    /// Somebody has joined or left a group: who is on the link is told.
+    pub(super) fn regroup(&self) {
+        self.order(Command::Regroup);
     }
 
     fn order(&self, command: Command) {

@@ -14,8 +14,10 @@ use smoltcp::phy::{
 };
 use smoltcp::time::Instant;
 
-/// The largest frame, with its header, bytes.
-const MAX: usize = HEADER + 14 + 65536;
+/// Bytes of the head of Ethernet.
+const ETHERNET: usize = 14;
+/// The largest frame, with its header, bytes: a packet of IPv6 that is put together.
+const MAX: usize = HEADER + ETHERNET + 40 + 65536;
 /// Flags of the header: what is open, and what was looked at, needs no look.
 const TRUSTED: u8 = 1 | 2;
 
@@ -81,6 +83,28 @@ impl Wire {
                 .first()
                 .is_some_and(|flags| flags & TRUSTED != 0),
         }
+    }
+
+    /// The packet in the frame that was taken.
+    pub(super) fn packet(&self) -> &[u8] {
+        self.frame().bytes.get(ETHERNET..).unwrap_or_default()
+    }
+
+    /// Puts a packet in the place of the one in the frame that was taken.
+    pub(super) fn replace(&mut self, packet: &[u8]) {
+        let start = HEADER + ETHERNET;
+        if let Some(place) = self.received.get_mut(start..start + packet.len()) {
+            place.copy_from_slice(packet);
+            self.len = start + packet.len();
+        }
+        if let Some(header) = self.received.get_mut(..HEADER) {
+            header.fill(0);
+        }
+    }
+
+    /// The most that a packet may have, bytes.
+    pub(super) fn mtu(&self) -> usize {
+        self.mtu
     }
 
     /// The stack is given the frame that was taken.

@@ -1,6 +1,7 @@
 //! Addresses and ports of sockets, ip(7) and ipv6(7).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use syscalls::Errno;
 use syscalls::abi::net::{
@@ -18,6 +19,28 @@ pub enum Family {
     V4,
     /// AF_INET6, which can speak IPv4 too.
     V6,
+}
+
+/// The version of a socket: IPV6_ADDRFORM makes one of IPv6 a socket of IPv4.
+pub(in crate::net::inet) struct Version(AtomicBool);
+
+impl Version {
+    pub(in crate::net::inet) fn new(family: Family) -> Self {
+        Version(AtomicBool::new(family == Family::V6))
+    }
+
+    pub(in crate::net::inet) fn get(&self) -> Family {
+        if self.0.load(Ordering::Relaxed) {
+            Family::V6
+        } else {
+            Family::V4
+        }
+    }
+
+    /// From now on it is one of IPv4.
+    pub(in crate::net::inet) fn lower(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 /// An address and a port. Addresses of IPv4 are never in their IPv6 clothes here.

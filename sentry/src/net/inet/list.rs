@@ -61,7 +61,7 @@ impl Stack {
             Protocol::Raw => {
                 let all = self.raws.all();
                 all.iter()
-                    .map(|raw| raw.summary().listed(raw.family))
+                    .map(|raw| raw.summary().listed(raw.version()))
                     .collect()
             }
         };
@@ -76,7 +76,7 @@ impl Stack {
             .map(|socket| {
                 let summary = socket.summary();
                 Listed {
-                    family: socket.family,
+                    family: socket.version(),
                     local: summary.local,
                     remote: summary.remote,
                     state: summary.state as u8,
@@ -110,7 +110,9 @@ impl Stack {
     fn list_datagrams(&self) -> Vec<Listed> {
         let mut sockets = self.datagrams.all();
         sockets.retain(|socket| socket.protocol == IPPROTO_UDP);
-        let listed = sockets.iter().map(|udp| udp.summary().listed(udp.family));
+        let listed = sockets
+            .iter()
+            .map(|udp| udp.summary().listed(udp.version()));
         listed.collect()
     }
 }

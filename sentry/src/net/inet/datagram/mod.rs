@@ -86,7 +86,7 @@ impl DatagramSocket {
     }
 
     fn terms(&self, local: Endpoint) -> Terms {
-        let cover = Cover::new(self.family, local.ip, self.numbers.v6_only());
+        let cover = Cover::new(self.version(), local.ip, self.numbers.v6_only());
         Terms::new(cover, &self.options, self.uid)
     }
 

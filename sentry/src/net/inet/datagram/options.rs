@@ -2,10 +2,10 @@
 
 use syscalls::Errno;
 use syscalls::abi::net::{
-    IP_MTU, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IPPROTO_UDPLITE, IPV6_ADDRFORM, IPV6_MTU,
-    IPV6_PATHMTU, IPV6_PKTINFO, IPV6_V6ONLY, SOL_SOCKET, UDP_CORK,
+    AF_INET, IP_MTU, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_UDP, IPPROTO_UDPLITE, IPV6_ADDRFORM,
+    IPV6_MTU, IPV6_PATHMTU, IPV6_PKTINFO, IPV6_V6ONLY, SOL_SOCKET, UDP_CORK,
 };
-use syscalls::errno::{EINVAL, ENOPROTOOPT, ENOTCONN};
+use syscalls::errno::{EBUSY, EINVAL, ENOPROTOOPT, ENOTCONN};
 
 use super::super::addr::Family;
 use super::super::options;
@@ -24,14 +24,28 @@ impl DatagramSocket {
     ) -> Result<(), Errno> {
         match (level, name) {
             (IPPROTO_IPV6, IPV6_V6ONLY)
-                if self.family == Family::V6 && self.inner.lock().hold.is_some() =>
+                if self.version() == Family::V6 && self.inner.lock().hold.is_some() =>
             {
                 Err(EINVAL)
             }
-            (IPPROTO_IPV6, IPV6_ADDRFORM) if self.family == Family::V6 => {
-                options::set_form(value.number_or_null()?, self.inner.lock().peer)
+            (IPPROTO_IPV6, IPV6_ADDRFORM) if self.version() == Family::V6 => {
+                let (peer, corked) = {
+                    let inner = self.inner.lock();
+                    let corked = inner.corked.as_ref();
+                    (inner.peer, corked.is_some_and(|(to, _)| to.ip.is_ipv6()))
+                };
+                let family = value.number_or_null()?;
+                if corked && family == AF_INET {
+                    return Err(EBUSY);
+                }
+                options::check_form(family, peer, &self.numbers)?;
+                self.lower();
+                self.stack.regroup();
+                Ok(())
             }
-            (IPPROTO_IPV6, IPV6_PKTINFO) if self.family == Family::V6 => options::set_info(value),
+            (IPPROTO_IPV6, IPV6_PKTINFO) if self.version() == Family::V6 => {
+                options::set_info(value)
+            }
             (IPPROTO_UDP | IPPROTO_UDPLITE | IPPROTO_IP | IPPROTO_IPV6, _) => {
                 self.change_option(task, level, name, value)?;
                 if (level, name) == (IPPROTO_UDP, UDP_CORK) && !self.numbers.is_set(level, name) {

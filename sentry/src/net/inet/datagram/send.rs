@@ -62,10 +62,10 @@ impl DatagramSocket {
             return Err(error);
         }
         let data = src.read_all()?;
-        if self.pings() && !icmp::is_request(self.family, &data) {
+        if self.pings() && !icmp::is_request(self.version(), &data) {
             return Err(EINVAL);
         }
-        let Some((to, data)) = self.cork(to, data, flags) else {
+        let Some((to, data)) = self.cork(to, data, flags)? else {
             return Ok(len);
         };
         let segment = wishes.segment.or_else(|| {
@@ -109,32 +109,36 @@ impl DatagramSocket {
         }
         let way = self.way(inner.local.ip, to.ip, wishes)?;
         if inner.hold.is_none() {
-            let at = Endpoint::any(self.family);
+            let at = Endpoint::any(self.version());
             self.take_port(inner, at)?;
         }
         let to = Endpoint { ip: way.to, ..to };
         Ok((to, way))
     }
 
-    /// Adds to a datagram that grows; gives it back once it is whole.
+    /// Adds to a datagram that grows; gives it back once it is whole. `EMSGSIZE`: it has
+    /// become too large, and is lost.
     fn cork(
         &self,
         to: Endpoint,
         data: Vec<u8>,
         flags: MessageFlags,
-    ) -> Option<(Endpoint, Vec<u8>)> {
+    ) -> Result<Option<(Endpoint, Vec<u8>)>, Errno> {
         let more = flags.contains(MessageFlags::MORE) || self.numbers.is_set(IPPROTO_UDP, UDP_CORK);
         let mut inner = self.inner.lock();
-        if !more && inner.corked.is_none() {
-            return Some((to, data));
+        if self.pings() || (!more && inner.corked.is_none()) {
+            return Ok(Some((to, data)));
         }
         let (to, mut whole) = inner.corked.take().unwrap_or((to, Vec::new()));
         whole.extend_from_slice(&data);
-        if more && whole.len() <= MAX_V4 {
-            inner.corked = Some((to, whole));
-            return None;
+        if whole.len() > MAX_V4 {
+            return Err(EMSGSIZE);
         }
-        Some((to, whole))
+        if more {
+            inner.corked = Some((to, whole));
+            return Ok(None);
+        }
+        Ok(Some((to, whole)))
     }
 
     /// UDP_CORK was taken off: what was held back goes.

@@ -17,7 +17,7 @@ impl DatagramSocket {
     /// Where a message goes: for IPv6, no family means no address. Old programs leave the
     /// family out for IPv4.
     fn destination(&self, to: &Address) -> Result<Option<Endpoint>, Errno> {
-        let to = match (self.family, i32::from(to.family)) {
+        let to = match (self.version(), i32::from(to.family)) {
             (Family::V4, AF_UNSPEC) => &Address {
                 family: u16::try_from(AF_INET).map_err(|_| EINVAL)?,
                 data: to.data.clone(),
@@ -26,7 +26,7 @@ impl DatagramSocket {
             (Family::V6, AF_INET | AF_INET6) | (Family::V4, _) => to,
             (Family::V6, _) => return Err(EINVAL),
         };
-        Endpoint::remote(to, self.family, Mixed::Allowed).map(Some)
+        Endpoint::remote(to, self.version(), Mixed::Allowed).map(Some)
     }
 
     fn disconnect(&self) {
@@ -37,7 +37,7 @@ impl DatagramSocket {
                 self.restate(&inner);
                 None
             } else {
-                inner.local = Endpoint::any(self.family);
+                inner.local = Endpoint::any(self.version());
                 inner.hold.take()
             }
         };
@@ -49,7 +49,7 @@ impl DatagramSocket {
         let mut inner = self.inner.lock();
         let way = self.way(inner.local.ip, to.ip, Wishes::default())?;
         if inner.hold.is_none() {
-            self.take_port(&mut inner, Endpoint::any(self.family))?;
+            self.take_port(&mut inner, Endpoint::any(self.version()))?;
         }
         if inner.local.ip.is_unspecified() {
             inner.local.ip = way.source;
@@ -62,7 +62,7 @@ impl DatagramSocket {
 
 impl Socket for DatagramSocket {
     fn family(&self) -> i32 {
-        self.family.raw()
+        self.version().raw()
     }
 
     fn kind(&self) -> Kind {
@@ -92,7 +92,7 @@ impl Socket for DatagramSocket {
     }
 
     fn bind(&self, task: &Current, to: &Address) -> Result<(), Errno> {
-        let at = Endpoint::local(to, self.family)?;
+        let at = Endpoint::local(to, self.version())?;
         if self.numbers.v6_only() && at.ip.is_ipv4() {
             return Err(EINVAL);
         }
@@ -116,7 +116,7 @@ impl Socket for DatagramSocket {
             self.disconnect();
             return Ok(());
         }
-        let to = Endpoint::remote(to, self.family, Mixed::Allowed)?;
+        let to = Endpoint::remote(to, self.version(), Mixed::Allowed)?;
         Ok(self.connect_to(to)?)
     }
 
@@ -125,7 +125,7 @@ impl Socket for DatagramSocket {
             Some(to) => self.destination(to)?,
             None => None,
         };
-        let wishes = Wishes::read(self.family, &message.control.notes)?;
+        let wishes = Wishes::read(self.version(), &message.control.notes)?;
         self.send_to(src, to, wishes, message.flags)
     }
 
@@ -164,12 +164,12 @@ impl Socket for DatagramSocket {
     }
 
     fn local(&self) -> Address {
-        self.inner.lock().local.address(self.family)
+        self.inner.lock().local.address(self.version())
     }
 
     fn peer(&self) -> Result<Address, Errno> {
         let peer = self.inner.lock().peer.ok_or(ENOTCONN)?;
-        Ok(peer.address(self.family))
+        Ok(peer.address(self.version()))
     }
 
     fn get_option(

@@ -126,6 +126,11 @@ impl Groups {
         Ok(())
     }
 
+    /// Leaves all groups of IPv6.
+    pub(in crate::net::inet) fn leave_v6(&self) {
+        self.0.lock().joined.retain(|joined| joined.group.is_ipv4());
+    }
+
     /// IP_ADD_SOURCE_MEMBERSHIP (`Include`) and IP_BLOCK_SOURCE (`Exclude`). The first joins
     /// as well.
     pub(in crate::net::inet) fn add_source(

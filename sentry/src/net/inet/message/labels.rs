@@ -120,7 +120,7 @@ impl Base {
             let size = i32::try_from(size).unwrap_or(0);
             notes.push(note(IPPROTO_UDP, UDP_GRO, size.as_bytes()));
         }
-        match (self.family, datagram.to) {
+        match (self.version(), datagram.to) {
             (Family::V4, IpAddr::V4(to)) => self.notes_v4(datagram, (to, local), &mut notes),
             (Family::V6, to) => {
                 self.notes_v6(datagram, to, &mut notes);
@@ -205,7 +205,7 @@ impl Base {
 
     /// The message that describes an error of the queue.
     pub(in crate::net::inet) fn note_error(&self, queued: &Queued) -> Note {
-        let family = queued.to.map_or(self.family, |to| Family::of(to.ip));
+        let family = queued.to.map_or(self.version(), |to| Family::of(to.ip));
         let mut body = queued.error.as_bytes().to_vec();
         let offender = Endpoint {
             ip: queued.offender.unwrap_or(family.any()),

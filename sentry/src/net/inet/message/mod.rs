@@ -25,7 +25,7 @@ use self::inbox::Inbox;
 pub(in crate::net) use self::inbox::{Datagram, truesize};
 use self::labels::Wishes;
 pub(in crate::net::inet) use self::options::group_request;
-use super::addr::{Endpoint, Family};
+use super::addr::{Endpoint, Family, Version};
 use super::links::Way;
 use super::options::{Numbers, Who};
 use super::stack::Stack;
@@ -36,7 +36,7 @@ use crate::wait::{Ready, WaitQueue};
 
 /// See the module.
 pub struct Base {
-    pub(in crate::net::inet) family: Family,
+    version: Version,
     pub(in crate::net::inet) kind: Kind,
     /// IPPROTO_*.
     pub(in crate::net::inet) protocol: i32,
@@ -80,7 +80,7 @@ impl Base {
             options.keep(SO_REUSEADDR, 1);
         }
         Base {
-            family,
+            version: Version::new(family),
             kind,
             protocol,
             stack: stack.clone(),
@@ -95,9 +95,20 @@ impl Base {
         }
     }
 
+    /// AF_INET or AF_INET6.
+    pub(in crate::net::inet) fn version(&self) -> Family {
+        self.version.get()
+    }
+
+    /// IPV6_ADDRFORM: it is a socket of IPv4 from now on, without the groups of IPv6.
+    pub(in crate::net::inet) fn lower(&self) {
+        self.groups.leave_v6();
+        self.version.lower();
+    }
+
     pub(in crate::net::inet) fn who(&self) -> Who {
         Who {
-            family: self.family,
+            family: self.version(),
             kind: self.kind,
         }
     }
@@ -121,7 +132,8 @@ impl Base {
         let network = self.stack.links.get();
         let bound = !local.is_unspecified();
         let other_version = bound && local.is_ipv4() != to.is_ipv4();
-        if other_version || (self.family == Family::V6 && self.numbers.v6_only() && to.is_ipv4()) {
+        if other_version || (self.version() == Family::V6 && self.numbers.v6_only() && to.is_ipv4())
+        {
             return Err(ENETUNREACH);
         }
         let mut device = self.options.device();
@@ -260,7 +272,7 @@ impl Base {
         Ok(Received {
             count,
             whole,
-            from: queued.to.map(|to| to.address(self.family)),
+            from: queued.to.map(|to| to.address(self.version())),
             control,
             told: MessageFlags::ERRQUEUE,
         })
@@ -295,7 +307,7 @@ impl Base {
         Ok(Received {
             count,
             whole,
-            from: Some(datagram.from.address(self.family)),
+            from: Some(datagram.from.address(self.version())),
             control,
             told: MessageFlags::empty(),
         })

@@ -211,7 +211,7 @@ impl Base {
                 self.change_source(source_change(name), group, link, source)
             }
             (IPPROTO_IP, IP_MSFILTER) => self.set_old_filter(value),
-            (IPPROTO_IPV6, IPV6_JOIN_GROUP | IPV6_LEAVE_GROUP) if self.family == Family::V6 => {
+            (IPPROTO_IPV6, IPV6_JOIN_GROUP | IPV6_LEAVE_GROUP) if self.version() == Family::V6 => {
                 let request = Ipv6Mreq::read_from_prefix(value).map_err(|_| EINVAL)?.0;
                 let index = i32::try_from(request.ifindex).map_err(|_| ENODEV)?;
                 let group = Ipv6Addr::from(request.multiaddr).into();

@@ -292,16 +292,20 @@ pub(super) fn form(peer: Option<Endpoint>) -> Result<Vec<u8>, Errno> {
     Ok(abi::AF_INET6.to_ne_bytes().to_vec())
 }
 
-/// IPV6_ADDRFORM: the socket is to become one of IPv4.
-pub(super) fn set_form(family: i32, peer: Option<Endpoint>) -> Result<(), Errno> {
+/// IPV6_ADDRFORM: whether a socket with such a peer can become one of IPv4.
+pub(super) fn check_form(
+    family: i32,
+    peer: Option<Endpoint>,
+    numbers: &Numbers,
+) -> Result<(), Errno> {
     if family != abi::AF_INET {
         return Err(EINVAL);
     }
     let peer = peer.ok_or(ENOTCONN)?;
-    if peer.ip.is_ipv6() {
+    if peer.ip.is_ipv6() || numbers.v6_only() {
         return Err(EADDRNOTAVAIL);
     }
-    Err(ENOPROTOOPT.why("a socket of IPv6 stays one"))
+    Ok(())
 }
 
 /// IPV6_PKTINFO for good: none.

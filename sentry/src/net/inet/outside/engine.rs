@@ -192,8 +192,10 @@ impl Engine {
                 Seen::Neighbour(ip) => {
                     port.met(ip);
                     port.take_packet();
-                    // Who waited for a neighbour goes on.
-                    self.dirty.extend(self.connections.keys());
+                    // Who waited for that neighbour goes on.
+                    let all = self.connections.iter();
+                    let waiting = all.filter(|(_, connection)| connection.hop == ip);
+                    self.dirty.extend(waiting.map(|(id, _)| *id));
                 }
                 Seen::Group => {
                     let packet = port.wire.packet().to_vec();

@@ -224,7 +224,7 @@ mod tests {
         packet.extend_from_slice(&u16::try_from(len).unwrap().to_be_bytes());
         packet.extend_from_slice(&[17, 64]);
         packet.extend((0..32).map(|byte| byte + 1));
-        packet.extend((0..len).map(|at| (at % 251) as u8));
+        packet.extend((0..len).map(|at| u8::try_from(at % 251).unwrap()));
         packet
     }
 

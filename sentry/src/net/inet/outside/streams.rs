@@ -45,6 +45,8 @@ pub(super) struct Connection {
     handle: SocketHandle,
     local: Endpoint,
     remote: Endpoint,
+    /// The neighbour by which packets go.
+    pub(super) hop: IpAddr,
     stage: Stage,
     /// When the stage began.
     since: Instant,
@@ -58,7 +60,7 @@ pub(super) struct Connection {
 
 enum Stage {
     /// Asked for by a socket.
-    Connecting(Opened, IpAddr),
+    Connecting(Opened),
     /// Asked for from outside, at a listener.
     Answering(Weak<StreamSocket>),
     Open(Opened),
@@ -109,13 +111,14 @@ impl Engine {
             tx: opening.tx,
             rx: opening.rx,
         };
-        let stage = Stage::Connecting(opened, hop);
-        self.keep(at, socket, (local, remote), stage, opening.line);
+        let stage = Stage::Connecting(opened);
+        let ends = (local, remote);
+        self.keep((at, hop), socket, ends, stage, opening.line);
     }
 
     fn keep(
         &mut self,
-        at: usize,
+        (at, hop): (usize, IpAddr),
         socket: Socket<'static>,
         (local, remote): (Endpoint, Endpoint),
         stage: Stage,
@@ -135,6 +138,7 @@ impl Engine {
             handle,
             local,
             remote,
+            hop,
             stage,
             since: now(),
             line,
@@ -215,6 +219,7 @@ impl Engine {
             // As Linux: who has no room says nothing, the other side tries again.
             return Answer::Silence;
         }
+        let hop = guest.links.get().next_hop(segment.from.ip, port.link);
         if self.half_open.len() >= MAX_HALF_OPEN
             && let Some(oldest) = self.half_open.first().copied()
         {
@@ -232,7 +237,7 @@ impl Engine {
         let line = self.outside.line();
         let stage = Stage::Answering(Arc::downgrade(&listener));
         let ends = (segment.to, segment.from);
-        let id = self.keep(at, socket, ends, stage, line);
+        let id = self.keep((at, hop), socket, ends, stage, line);
         self.half_open.insert(id);
         Answer::Connection(id)
     }
@@ -291,7 +296,7 @@ impl Engine {
             return;
         };
         // Of a connection that is open it says nothing for good; RFC 5461.
-        if let Stage::Connecting(opened, _) = &connection.stage {
+        if let Stage::Connecting(opened) = &connection.stage {
             if let Some(socket) = opened.socket.upgrade() {
                 socket.came_to_nothing(connection.remote, why);
             }
@@ -328,10 +333,10 @@ impl Connection {
     fn advance(&mut self, port: &Port, now: Instant) -> bool {
         let state = self.state();
         match &self.stage {
-            Stage::Connecting(opened, hop) => {
+            Stage::Connecting(opened) => {
                 let why = match state {
                     State::SynSent | State::SynReceived => {
-                        let silent = now >= self.since + ASKING && !port.knows(*hop, now);
+                        let silent = now >= self.since + ASKING && !port.knows(self.hop, now);
                         if !silent && opened.socket.strong_count() > 0 {
                             return false;
                         }

@@ -55,7 +55,7 @@ impl Stack {
                 continue;
             }
             let connected = socket.inner.lock().peer.is_some();
-            let data = match socket.family {
+            let data = match socket.version() {
                 Family::V4 => about,
                 Family::V6 => body,
             };
@@ -69,7 +69,7 @@ impl RawSocket {
     fn fits(&self, link: u32, head: &Head) -> bool {
         let device = self.options.device();
         if self.protocol != i32::from(head.protocol)
-            || self.family != Family::of(head.to)
+            || self.version() != Family::of(head.to)
             || (device != 0 && link != 0 && device != link)
         {
             return false;
@@ -86,7 +86,7 @@ impl RawSocket {
             return true;
         };
         let filter = self.inner.lock().filter;
-        let icmp = match self.family {
+        let icmp = match self.version() {
             // The filter of IPv4 knows the first 32 types.
             Family::V4 => self.protocol == IPPROTO_ICMP && kind < 32,
             Family::V6 => self.protocol == IPPROTO_ICMPV6,

@@ -18,7 +18,9 @@ use syscalls::errno::{EINVAL, EPERM, EPROTONOSUPPORT};
 
 use super::super::{Kind, Shutdown};
 use super::addr::{Endpoint, Family};
+use super::links::Way;
 use super::message::Base;
+use super::message::labels::Wishes;
 use super::stack::Stack;
 use crate::sync::{Level, Mutex};
 use crate::task::{Capabilities, Current};
@@ -48,6 +50,8 @@ struct Inner {
     filter: [u32; 8],
     /// IPV6_CHECKSUM: where the kernel puts and checks one.
     checksum: Option<usize>,
+    /// MSG_MORE: a packet that grows, where it goes and what its sender wants.
+    corked: Option<(Way, Wishes, Vec<u8>)>,
 }
 
 /// Where the checksum of ICMPv6 is.
@@ -86,6 +90,7 @@ impl RawSocket {
             },
             filter: [0; 8],
             checksum: icmp.then_some(ICMP_CHECKSUM),
+            corked: None,
         };
         let base = Base::new(stack, task, (family, Kind::Raw, protocol));
         if protocol == IPPROTO_RAW {

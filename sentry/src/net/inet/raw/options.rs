@@ -21,7 +21,7 @@ const FILTER_V6: usize = 32;
 impl RawSocket {
     /// Whether getsockopt(2) knows an option of these levels.
     fn filter_level(&self, level: i32, name: i32) -> Result<(), Errno> {
-        match (self.family, level, name) {
+        match (self.version(), level, name) {
             (Family::V6, SOL_RAW, IPV6_CHECKSUM) => Ok(()),
             (Family::V4, IPPROTO_ICMPV6, _) => Err(EOPNOTSUPP),
             _ => self.filter_len(level, name).map(drop),
@@ -30,7 +30,7 @@ impl RawSocket {
 
     /// The bytes of the filter that the level has on this socket.
     fn filter_len(&self, level: i32, name: i32) -> Result<usize, Errno> {
-        let (icmp, len) = match (self.family, level) {
+        let (icmp, len) = match (self.version(), level) {
             (Family::V4, SOL_RAW) => (IPPROTO_ICMP, FILTER_V4),
             (Family::V6, IPPROTO_ICMPV6) => (IPPROTO_ICMPV6, FILTER_V6),
             _ => return Err(ENOPROTOOPT),
@@ -54,7 +54,7 @@ impl RawSocket {
         value: Given<'_>,
     ) -> Result<(), Errno> {
         match (level, name) {
-            (SOL_RAW | IPPROTO_IPV6, IPV6_CHECKSUM) if self.family == Family::V6 => {
+            (SOL_RAW | IPPROTO_IPV6, IPV6_CHECKSUM) if self.version() == Family::V6 => {
                 let offset = value.number()?;
                 if self.protocol == IPPROTO_ICMPV6 && level == IPPROTO_IPV6 {
                     return Err(EINVAL);
@@ -66,7 +66,7 @@ impl RawSocket {
                 Ok(())
             }
             // What is not known at this level is read all the same.
-            (SOL_RAW, _) if self.family == Family::V6 => {
+            (SOL_RAW, _) if self.version() == Family::V6 => {
                 value.number()?;
                 Err(ENOPROTOOPT)
             }
@@ -84,18 +84,20 @@ impl RawSocket {
                 }
                 Ok(())
             }
-            (IPPROTO_IPV6, IPV6_HDRINCL) if self.family == Family::V6 => {
+            (IPPROTO_IPV6, IPV6_HDRINCL) if self.version() == Family::V6 => {
                 self.numbers
                     .put(level, name, i32::from(value.number()? != 0));
                 Ok(())
             }
-            (IPPROTO_IPV6, IPV6_ADDRFORM) if self.family == Family::V6 => {
+            (IPPROTO_IPV6, IPV6_ADDRFORM) if self.version() == Family::V6 => {
                 match value.number_or_null()? {
                     AF_INET => Err(ENOPROTOOPT),
                     _ => Err(EINVAL),
                 }
             }
-            (IPPROTO_IPV6, IPV6_PKTINFO) if self.family == Family::V6 => options::set_info(value),
+            (IPPROTO_IPV6, IPV6_PKTINFO) if self.version() == Family::V6 => {
+                options::set_info(value)
+            }
             (IPPROTO_IP | IPPROTO_IPV6, _) => self.change_option(task, level, name, value),
             _ => Err(ENOPROTOOPT),
         }
@@ -111,7 +113,7 @@ impl RawSocket {
             _ => self.who().room(level, asked)?,
         };
         match (level, name) {
-            (SOL_RAW | IPPROTO_IPV6, IPV6_CHECKSUM) if self.family == Family::V6 => {
+            (SOL_RAW | IPPROTO_IPV6, IPV6_CHECKSUM) if self.version() == Family::V6 => {
                 let checksum = self.inner.lock().checksum;
                 let at = checksum.and_then(|at| i32::try_from(at).ok());
                 Ok(at.unwrap_or(-1).to_ne_bytes().to_vec())

@@ -23,7 +23,7 @@ const ID: u16 = 1;
 impl RawSocket {
     /// The program makes the header of IP itself.
     fn makes_header(&self) -> bool {
-        match self.family {
+        match self.version() {
             Family::V4 => self.numbers.is_set(IPPROTO_IP, IP_HDRINCL),
             Family::V6 => {
                 self.protocol == IPPROTO_RAW || self.numbers.is_set(IPPROTO_IPV6, IPV6_HDRINCL)
@@ -61,13 +61,36 @@ impl RawSocket {
             return Err(error);
         }
         let data = src.read_all()?;
-        let packet = if self.makes_header() {
-            finish(data, way)?
-        } else {
-            self.wrap(data, way, wishes, sum_at)?
-        };
-        self.stack.dispatch(way, &packet)?;
+        if self.makes_header() {
+            self.stack.dispatch(way, &finish(data, way)?)?;
+        } else if let Some((way, wishes, data)) = self.cork((way, wishes, data), flags)? {
+            let packet = self.wrap(data, way, wishes, sum_at)?;
+            self.stack.dispatch(way, &packet)?;
+        }
         Ok(len)
+    }
+
+    /// Adds to a packet that grows; gives it back once it is whole. `EMSGSIZE`: it has
+    /// become too large, and is lost.
+    fn cork(
+        &self,
+        (way, wishes, data): (Way, Wishes, Vec<u8>),
+        flags: MessageFlags,
+    ) -> Result<Option<(Way, Wishes, Vec<u8>)>, Errno> {
+        let mut inner = self.inner.lock();
+        let (way, wishes, mut whole) = match inner.corked.take() {
+            Some(corked) => corked,
+            None => (way, wishes, Vec::new()),
+        };
+        whole.extend_from_slice(&data);
+        if whole.len() > MAX {
+            return Err(EMSGSIZE);
+        }
+        if flags.contains(MessageFlags::MORE) {
+            inner.corked = Some((way, wishes, whole));
+            return Ok(None);
+        }
+        Ok(Some((way, wishes, whole)))
     }
 
     /// A packet with what the program wants in it.

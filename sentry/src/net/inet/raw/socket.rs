@@ -19,13 +19,13 @@ impl RawSocket {
     fn destination(&self, to: &Address) -> Result<Endpoint, Errno> {
         let mut to = to.clone();
         if i32::from(to.family) == AF_UNSPEC {
-            to.family = u16::try_from(self.family.raw()).unwrap_or(0);
+            to.family = u16::try_from(self.version().raw()).unwrap_or(0);
         }
-        let to = Endpoint::remote(&to, self.family, Mixed::Refused)?;
+        let to = Endpoint::remote(&to, self.version(), Mixed::Refused)?;
         let own = u16::try_from(self.protocol).unwrap_or(0);
         // For IPv6, the port is the protocol again.
         let other = to.port != 0 && to.port != own && self.protocol != IPPROTO_RAW;
-        if self.family == Family::V6 && (other || to.port > 255) {
+        if self.version() == Family::V6 && (other || to.port > 255) {
             return Err(EINVAL);
         }
         Ok(to)
@@ -34,13 +34,13 @@ impl RawSocket {
     /// What bind(2) asks for; the family does not matter for IPv4.
     fn bind_address(&self, to: &Address) -> Result<IpAddr, Errno> {
         let mut to = to.clone();
-        match self.family {
-            Family::V4 => to.family = u16::try_from(self.family.raw()).unwrap_or(0),
-            Family::V6 if i32::from(to.family) != self.family.raw() => return Err(EINVAL),
+        match self.version() {
+            Family::V4 => to.family = u16::try_from(self.version().raw()).unwrap_or(0),
+            Family::V6 if i32::from(to.family) != self.version().raw() => return Err(EINVAL),
             Family::V6 => {}
         }
-        let ip = Endpoint::local(&to, self.family)?.ip;
-        if Family::of(ip) == self.family {
+        let ip = Endpoint::local(&to, self.version())?.ip;
+        if Family::of(ip) == self.version() {
             Ok(ip)
         } else {
             Err(EADDRNOTAVAIL)
@@ -50,7 +50,7 @@ impl RawSocket {
 
 impl Socket for RawSocket {
     fn family(&self) -> i32 {
-        self.family.raw()
+        self.version().raw()
     }
 
     fn kind(&self) -> Kind {
@@ -97,14 +97,14 @@ impl Socket for RawSocket {
             let mut inner = self.inner.lock();
             inner.peer = None;
             if !inner.bound {
-                inner.local = self.family.any();
+                inner.local = self.version().any();
             }
             return Ok(());
         }
-        if i32::from(to.family) != self.family.raw() && self.family == Family::V6 {
+        if i32::from(to.family) != self.version().raw() && self.version() == Family::V6 {
             return Err(EAFNOSUPPORT.into());
         }
-        let to = Endpoint::remote(to, self.family, Mixed::Refused)?;
+        let to = Endpoint::remote(to, self.version(), Mixed::Refused)?;
         let local = self.inner.lock().local;
         let way = self.way(local, to.ip, Wishes::default())?;
         let mut inner = self.inner.lock();
@@ -117,7 +117,7 @@ impl Socket for RawSocket {
 
     fn send(&self, src: &mut Source<'_>, message: &mut Outgoing<'_>) -> Result<usize, Errno> {
         let to = message.to.as_ref().map(|to| self.destination(to));
-        let wishes = Wishes::read(self.family, &message.control.notes)?;
+        let wishes = Wishes::read(self.version(), &message.control.notes)?;
         self.send_to(src, to.transpose()?, wishes, message.flags)
     }
 
@@ -156,13 +156,13 @@ impl Socket for RawSocket {
     }
 
     fn local(&self) -> Address {
-        self.local_end().address(self.family)
+        self.local_end().address(self.version())
     }
 
     fn peer(&self) -> Result<Address, Errno> {
         let peer = self.inner.lock().peer;
         let peer = peer.filter(|peer| peer.port != 0).ok_or(ENOTCONN)?;
-        Ok(peer.address(self.family))
+        Ok(peer.address(self.version()))
     }
 
     fn get_option(

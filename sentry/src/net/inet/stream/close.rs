@@ -133,7 +133,7 @@ impl StreamSocket {
                     // The port can be had again by whoever says so.
                     hold.change(self.terms(local), Use::Lingering(flow.remote));
                     self.stack.linger(Lingering {
-                        family: self.family,
+                        family: self.version(),
                         local,
                         remote: flow.remote,
                         tx: flow.tx.clone(),

@@ -54,7 +54,7 @@ impl StreamSocket {
         if !matches!(inner.role, Role::Idle) {
             return Err(EISCONN);
         }
-        let remote = Endpoint::remote(to, self.family, Mixed::Refused)?;
+        let remote = Endpoint::remote(to, self.version(), Mixed::Refused)?;
         if remote.ip.is_multicast() || network.is_broadcast(remote.ip) {
             return Err(ENETUNREACH);
         }
@@ -91,7 +91,7 @@ impl StreamSocket {
 
     /// `ENETUNREACH` where a socket cannot speak the version of `to`.
     fn check_version(&self, inner: &Inner, to: IpAddr) -> Result<(), Errno> {
-        let only = self.family == Family::V6 && self.numbers.v6_only() && to.is_ipv4();
+        let only = self.version() == Family::V6 && self.numbers.v6_only() && to.is_ipv4();
         let local = inner.local.ip;
         let bound = inner.bound && !local.is_unspecified();
         if only || (bound && local.is_ipv4() != to.is_ipv4()) {
@@ -180,7 +180,7 @@ impl StreamSocket {
             inner.local.port = 0;
         }
         if !inner.bound {
-            let any = Endpoint::any(self.family);
+            let any = Endpoint::any(self.version());
             inner.local = any.with_port(inner.local.port);
         }
         Left(Some(role), hold)

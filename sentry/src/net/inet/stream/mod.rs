@@ -24,7 +24,7 @@ pub(super) use self::close::Lingering;
 pub use self::half::Half;
 use self::listen::Listener;
 use super::super::{Options, Shutdown};
-use super::addr::{Cover, Endpoint, Family};
+use super::addr::{Cover, Endpoint, Family, Version};
 use super::options::Numbers;
 use super::ports::{Hold, Terms};
 use super::stack::Stack;
@@ -34,7 +34,7 @@ use crate::wait::WaitQueue;
 
 /// A socket of TCP.
 pub struct StreamSocket {
-    pub(super) family: Family,
+    version: Version,
     pub(super) stack: Arc<Stack>,
     pub(super) options: Options,
     /// Options of TCP and IP.
@@ -159,7 +159,7 @@ impl StreamSocket {
             queue,
         } = shared;
         let socket = Arc::new_cyclic(|this| StreamSocket {
-            family,
+            version: Version::new(family),
             stack: stack.clone(),
             options,
             numbers,
@@ -174,9 +174,14 @@ impl StreamSocket {
         socket
     }
 
+    /// AF_INET or AF_INET6.
+    pub(super) fn version(&self) -> Family {
+        self.version.get()
+    }
+
     /// What the socket says about the port it has or wants at `local`.
     fn terms(&self, local: Endpoint) -> Terms {
-        let cover = Cover::new(self.family, local.ip, self.numbers.v6_only());
+        let cover = Cover::new(self.version(), local.ip, self.numbers.v6_only());
         Terms::new(cover, &self.options, self.uid)
     }
 

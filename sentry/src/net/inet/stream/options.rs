@@ -32,7 +32,7 @@ pub(super) const LOOPBACK_SEGMENT: i32 = 65483;
 impl StreamSocket {
     fn who(&self) -> Who {
         Who {
-            family: self.family,
+            family: self.version(),
             kind: Kind::Stream,
         }
     }
@@ -70,14 +70,19 @@ impl StreamSocket {
                 _ => Err(EINVAL),
             },
             (IPPROTO_IPV6, IPV6_V6ONLY)
-                if self.family == Family::V6 && self.inner.lock().hold.is_some() =>
+                if self.version() == Family::V6 && self.inner.lock().hold.is_some() =>
             {
                 Err(EINVAL)
             }
-            (IPPROTO_IPV6, IPV6_ADDRFORM) if self.family == Family::V6 => {
-                options::set_form(value.number_or_null()?, self.flow().map(|flow| flow.remote))
+            (IPPROTO_IPV6, IPV6_ADDRFORM) if self.version() == Family::V6 => {
+                let remote = self.flow().map(|flow| flow.remote);
+                options::check_form(value.number_or_null()?, remote, &self.numbers)?;
+                self.version.lower();
+                Ok(())
             }
-            (IPPROTO_IPV6, IPV6_PKTINFO) if self.family == Family::V6 => options::set_info(value),
+            (IPPROTO_IPV6, IPV6_PKTINFO) if self.version() == Family::V6 => {
+                options::set_info(value)
+            }
             (IPPROTO_IP, IP_MULTICAST_IF) => Err(EINVAL),
             (IPPROTO_IP | IPPROTO_IPV6, _)
                 if self.who().has_level(level)

@@ -91,7 +91,7 @@ impl StreamSocket {
                 return None;
             }
             let shared = Shared {
-                family: self.family,
+                family: self.version(),
                 options: self.options.inherit(),
                 numbers: self.numbers.inherit(),
                 uid: self.uid,

@@ -139,7 +139,7 @@ impl StreamSocket {
 
 impl Socket for StreamSocket {
     fn family(&self) -> i32 {
-        self.family.raw()
+        self.version().raw()
     }
 
     fn kind(&self) -> Kind {
@@ -182,7 +182,7 @@ impl Socket for StreamSocket {
     }
 
     fn bind(&self, task: &Current, to: &Address) -> Result<(), Errno> {
-        let at = Endpoint::local(to, self.family)?;
+        let at = Endpoint::local(to, self.version())?;
         if self.numbers.v6_only() && at.ip.is_ipv4() {
             return Err(EINVAL);
         }
@@ -317,7 +317,7 @@ impl Socket for StreamSocket {
     }
 
     fn local(&self) -> Address {
-        self.inner.lock().local.address(self.family)
+        self.inner.lock().local.address(self.version())
     }
 
     fn peer(&self) -> Result<Address, Errno> {
@@ -325,7 +325,7 @@ impl Socket for StreamSocket {
         if flow.state() == TcpState::Close {
             return Err(ENOTCONN);
         }
-        Ok(flow.remote.address(self.family))
+        Ok(flow.remote.address(self.version()))
     }
 
     fn get_option(

@@ -8,7 +8,8 @@ mod calls;
 mod file;
 mod item;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::{Arc, Weak};
 
 use syscalls::abi::fs::EpollEvent;
@@ -28,9 +29,39 @@ const MAX_NESTING: usize = 4;
 /// Descriptor number and description: the same number may come to mean another file.
 type Key = (Fd, usize);
 
+/// What is registered. Files that are closed stay until there are as many of them as others:
+/// so an addition costs the same however many there are.
+#[derive(Default)]
+struct Interest {
+    items: BTreeMap<Key, Arc<Item>>,
+    /// How many items call for a look at which files are closed.
+    full: usize,
+}
+
+impl Interest {
+    /// As many as are not worth the look.
+    const FEW: usize = 64;
+
+    /// `EEXIST` if the file has an item already.
+    fn insert(&mut self, key: Key, item: Arc<Item>) -> Result<(), Errno> {
+        if self.items.len() >= self.full {
+            self.items.retain(|_, item| item.file().is_some());
+            self.full = (2 * self.items.len()).max(Self::FEW);
+        }
+        // A closed file's address is not given again while an item remembers it.
+        match self.items.entry(key) {
+            Entry::Occupied(_) => Err(EEXIST),
+            Entry::Vacant(vacant) => {
+                vacant.insert(item);
+                Ok(())
+            }
+        }
+    }
+}
+
 /// An epoll instance.
 pub struct Epoll {
-    items: Mutex<BTreeMap<Key, Arc<Item>>>,
+    interest: Mutex<Interest>,
     ready: Arc<ReadyList>,
 }
 
@@ -68,7 +99,7 @@ impl Default for Epoll {
     fn default() -> Self {
         let items = Mutex::new(Level::Wait, VecDeque::new());
         Epoll {
-            items: Mutex::new(Level::Epoll, BTreeMap::new()),
+            interest: Mutex::new(Level::Epoll, Interest::default()),
             ready: Arc::new(ReadyList {
                 items,
                 queue: WaitQueue::new(),
@@ -94,14 +125,7 @@ impl Epoll {
             }
         }
         let item = Item::new(fd, file, want, &self.ready);
-        {
-            let mut items = self.items.lock();
-            items.retain(|_, item| item.file().is_some());
-            if items.contains_key(&key(fd, file)) {
-                return Err(EEXIST);
-            }
-            items.insert(key(fd, file), item.clone());
-        }
+        self.interest.lock().insert(key(fd, file), item.clone())?;
         item.register(&queue);
         self.look(&item, file);
         Ok(())
@@ -111,8 +135,9 @@ impl Epoll {
     pub fn modify(&self, fd: Fd, file: &Arc<File>, event: EpollEvent) -> Result<(), Errno> {
         let want = Want::new(event)?;
         let item = self
-            .items
+            .interest
             .lock()
+            .items
             .get(&key(fd, file))
             .cloned()
             .ok_or(ENOENT)?;
@@ -129,7 +154,12 @@ impl Epoll {
 
     /// EPOLL_CTL_DEL.
     pub fn remove(&self, fd: Fd, file: &Arc<File>) -> Result<(), Errno> {
-        let item = self.items.lock().remove(&key(fd, file)).ok_or(ENOENT)?;
+        let item = self
+            .interest
+            .lock()
+            .items
+            .remove(&key(fd, file))
+            .ok_or(ENOENT)?;
         item.disable();
         Ok(())
     }
@@ -193,8 +223,9 @@ impl Epoll {
             return None;
         }
         let files: Vec<_> = self
-            .items
+            .interest
             .lock()
+            .items
             .values()
             .filter_map(|item| item.file())
             .collect();
@@ -208,7 +239,7 @@ impl Epoll {
 
     /// For /proc/PID/fdinfo.
     fn describe(&self) -> String {
-        let items = self.items.lock();
+        let interest = self.interest.lock();
         let line = |item: &Arc<Item>| {
             let event = item.want().event();
             let (events, data) = (event.events, event.data);
@@ -217,13 +248,14 @@ impl Epoll {
                 item.fd().0
             )
         };
-        items.values().map(line).collect()
+        let open = interest.items.values().filter(|i| i.file().is_some());
+        open.map(line).collect()
     }
 }
 
 impl Drop for Epoll {
     fn drop(&mut self) {
-        for item in self.items.lock().values() {
+        for item in self.interest.lock().items.values() {
             item.disable();
         }
     }

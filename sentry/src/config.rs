@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::vfs::Depth;
+
 /// A container. The first one's goes for the sandbox too.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Config {
@@ -73,6 +75,8 @@ pub struct RootConfig {
     pub readonly: bool,
     /// Writes go to memory and are gone at the end.
     pub overlay: bool,
+    /// How mounts on it propagate, once everything is mounted; private without.
+    pub propagation: Option<(Propagation, Depth)>,
 }
 
 /// A mount.
@@ -86,6 +90,8 @@ pub struct MountConfig {
     pub flags: u32,
     /// Options that are not flags: "size=65536k", "mode=755".
     pub data: Vec<String>,
+    /// How mounts on it propagate; private without.
+    pub propagation: Option<(Propagation, Depth)>,
 }
 
 /// What is mounted.
@@ -204,4 +210,17 @@ pub struct CapabilityConfig {
     pub inheritable: u64,
     pub permitted: u64,
     pub ambient: u64,
+}
+
+/// What becomes of mounts on a mount elsewhere: MS_SHARED and the like, mount(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Propagation {
+    /// Its peers get them, and it gets theirs.
+    Shared,
+    /// It gets those of the group that it was in, and gives none.
+    Slave,
+    /// Nothing is given nor got.
+    Private,
+    /// As private; and it cannot be bound elsewhere.
+    Unbindable,
 }

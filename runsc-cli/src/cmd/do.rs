@@ -43,6 +43,7 @@ fn container(args: &flags::Do) -> Outcome<Container> {
                 tree,
                 readonly: false,
                 overlay: true,
+                propagation: None,
             },
             mounts,
             process: process(args, directory)?,
@@ -105,6 +106,7 @@ fn host_mounts(
             },
             flags: 0,
             data: Vec::new(),
+            propagation: None,
         });
     }
     Ok(mounts)
@@ -133,6 +135,7 @@ fn kernel_mounts() -> impl Iterator<Item = MountConfig> {
         },
         flags: 0,
         data: data.iter().map(|option| (*option).to_owned()).collect(),
+        propagation: None,
     })
 }
 

@@ -27,7 +27,6 @@ pub(super) fn report(spec: &Spec, pod: Option<&Membership>) -> Outcome<()> {
         return Ok(());
     };
     unsupported(linux)?;
-    propagation(linux.rootfs_propagation().as_deref())?;
     let labels = spec.process().as_ref().is_some_and(|process| {
         process.apparmor_profile().is_some() || process.selinux_label().is_some()
     });
@@ -77,27 +76,6 @@ fn unsupported(linux: &Linux) -> Outcome<()> {
             "linux.{name} is not supported: take it out"
         ))),
         None => Ok(()),
-    }
-}
-
-/// Mounts made inside are never seen outside, and those made outside never inside.
-fn propagation(word: Option<&str>) -> Outcome<()> {
-    const KNOWN: [&str; 9] = [
-        "",
-        "private",
-        "rprivate",
-        "shared",
-        "rshared",
-        "slave",
-        "rslave",
-        "unbindable",
-        "runbindable",
-    ];
-    match word {
-        Some(word) if !KNOWN.contains(&word) => Err(Failure::new(format!(
-            "linux.rootfsPropagation \"{word}\" is none of shared, slave, private, unbindable"
-        ))),
-        _ => Ok(()),
     }
 }
 

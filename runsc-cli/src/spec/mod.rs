@@ -29,8 +29,11 @@ use std::path::{Component, Path, PathBuf};
 use oci_spec::runtime::{
     LinuxCpu, LinuxNamespace, LinuxNamespaceType, LinuxPids, LinuxResources, Spec,
 };
-use sentry::config::{Config, ProcessConfig, RootConfig, SeccompConfig, SettingsConfig};
+use sentry::config::{
+    Config, ProcessConfig, Propagation, RootConfig, SeccompConfig, SettingsConfig,
+};
 use sentry::control::Limits;
+use sentry::vfs::Depth;
 use serde_json::Value;
 
 use crate::failure::{Context, Failure, Outcome, Reason};
@@ -230,6 +233,9 @@ fn convert(bundle: &Bundle, host: &HostMounts, find: Find<'_>) -> Outcome<Contai
             tree,
             readonly,
             overlay: readonly && places::are_missing(&bundle.dir.join(root.path()), &mount_configs),
+            propagation: propagation(
+                linux.and_then(|linux| linux.rootfs_propagation().as_deref()),
+            )?,
         },
         mounts: mount_configs,
         masked_paths: paths(linux.and_then(|linux| linux.masked_paths().as_ref()))?,
@@ -330,6 +336,20 @@ fn cpu_count(list: &str) -> Outcome<u32> {
         count = count.saturating_add(more).saturating_add(1);
     }
     Ok(count)
+}
+
+/// Of mounts inside alone: those made inside are never seen outside, and those made outside
+/// never inside.
+fn propagation(word: Option<&str>) -> Outcome<Option<(Propagation, Depth)>> {
+    match word {
+        None | Some("") => Ok(None),
+        Some(word) => match options::propagation(word) {
+            None => Err(Failure::new(format!(
+                "linux.rootfsPropagation \"{word}\" is none of shared, slave, private, unbindable"
+            ))),
+            known => Ok(known),
+        },
+    }
 }
 
 /// A new UTS namespace begins with its parent's name; uts_namespaces(7).

@@ -5,7 +5,8 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Mount;
-use sentry::config::{MountConfig, MountSource};
+use sentry::config::{MountConfig, MountSource, Propagation};
+use sentry::vfs::Depth;
 
 use super::host_mounts::{self, HostMounts};
 use super::options::{Bind, Options};
@@ -106,6 +107,7 @@ fn one(mount: &Mount, trees: &mut Trees<'_>, out: &mut Vec<MountConfig>) -> Outc
         },
         flags: options.flags,
         data: options.data,
+        propagation: options.propagation,
     });
     Ok(())
 }
@@ -118,6 +120,7 @@ fn remount(options: &Options, destination: &[u8], out: &mut [MountConfig]) -> Ou
         Failure::new("remount: nothing that the configuration names is mounted there")
     })?;
     mount.flags = options.flags;
+    mount.propagation = options.propagation.or(mount.propagation);
     Ok(())
 }
 
@@ -155,6 +158,7 @@ fn bind(
     let bind = Bound {
         readonly: options.readonly(),
         exclusive: options.exclusive,
+        propagation: options.propagation,
     };
     out.push(bind.mount(host.clone(), destination.clone(), options.flags, trees)?);
     if options.bind == Some(Bind::Recursive) {
@@ -173,6 +177,7 @@ fn bind(
 struct Bound {
     readonly: bool,
     exclusive: bool,
+    propagation: Option<(Propagation, Depth)>,
 }
 
 impl Bound {
@@ -199,6 +204,7 @@ impl Bound {
             },
             flags,
             data: Vec::new(),
+            propagation: self.propagation,
         })
     }
 }
@@ -226,6 +232,7 @@ fn own_instead(
         },
         flags: options.flags,
         data: Vec::new(),
+        propagation: options.propagation,
     });
     Ok(())
 }
@@ -271,6 +278,7 @@ pub(super) fn complete_dev(mounts: &mut Vec<MountConfig>) {
         },
         flags: 0,
         data: vec!["mode=755".to_owned()],
+        propagation: None,
     };
     mounts.insert(0, dev);
 }

@@ -1,6 +1,8 @@
 //! Mount options by name, as mount(8) and the OCI specification have them.
 
 use nix::mount::MsFlags;
+use sentry::config::Propagation;
+use sentry::vfs::Depth;
 
 /// The options of one mount.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub(super) struct Options {
     pub(super) id_mapped: bool,
     /// What is mounted there already changes.
     pub(super) remount: bool,
+    /// How mounts on it propagate; the last word counts.
+    pub(super) propagation: Option<(Propagation, Depth)>,
 }
 
 /// MS_* as the kernel's configuration holds them.
@@ -70,17 +74,27 @@ const WITHOUT_EFFECT: &[&str] = &[
     "noiversion",
     "nolazytime",
     "nomand",
-    "private",
-    "rprivate",
-    "rshared",
-    "rslave",
-    "runbindable",
-    "shared",
     "silent",
-    "slave",
     "symfollow",
-    "unbindable",
 ];
+
+/// How mounts on the mount propagate.
+const PROPAGATION: &[(&str, (Propagation, Depth))] = &[
+    ("private", (Propagation::Private, Depth::One)),
+    ("rprivate", (Propagation::Private, Depth::All)),
+    ("rshared", (Propagation::Shared, Depth::All)),
+    ("rslave", (Propagation::Slave, Depth::All)),
+    ("runbindable", (Propagation::Unbindable, Depth::All)),
+    ("shared", (Propagation::Shared, Depth::One)),
+    ("slave", (Propagation::Slave, Depth::One)),
+    ("unbindable", (Propagation::Unbindable, Depth::One)),
+];
+
+/// What a word for propagation means; `None` for others.
+pub(super) fn propagation(word: &str) -> Option<(Propagation, Depth)> {
+    let found = PROPAGATION.iter().find(|(name, _)| *name == word);
+    found.map(|(_, propagation)| *propagation)
+}
 
 /// All names that mean something, sorted.
 pub(crate) fn names() -> Vec<String> {
@@ -88,7 +102,8 @@ pub(crate) fn names() -> Vec<String> {
     let recursive = flags.clone().map(|name| format!("r{name}"));
     let others = ["bind", "rbind", "remount"]
         .into_iter()
-        .chain(WITHOUT_EFFECT.iter().copied());
+        .chain(WITHOUT_EFFECT.iter().copied())
+        .chain(PROPAGATION.iter().map(|(name, _)| *name));
     let mut names: Vec<_> = flags
         .chain(others)
         .map(str::to_owned)
@@ -117,6 +132,7 @@ impl Options {
             "exclusive" => self.exclusive = true,
             _ if WITHOUT_EFFECT.contains(&option) => {}
             _ if self.add_flag(option) => {}
+            _ if propagation(option).is_some() => self.propagation = propagation(option),
             _ => self.data.push(option.to_owned()),
         }
     }
@@ -154,7 +170,7 @@ impl Options {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bind, Options, bits};
+    use super::{Bind, Depth, Options, Propagation, bits};
     use nix::mount::MsFlags;
 
     fn parse(options: &str) -> Options {
@@ -168,6 +184,10 @@ mod tests {
         assert_eq!(options.bind, Some(Bind::Recursive));
         assert_eq!(options.flags, bits(MsFlags::MS_NOSUID));
         assert_eq!(options.data, ["size=65536k", "mode=755"]);
+        assert_eq!(
+            options.propagation,
+            Some((Propagation::Private, Depth::All))
+        );
         assert!(!options.readonly());
     }
 

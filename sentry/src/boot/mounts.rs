@@ -146,6 +146,13 @@ pub(super) fn mount_all(
         let root = namespace(task).root();
         root.set_flags(root.flags() | MountFlags::READ_ONLY);
     }
+    if let Some((to, depth)) = config.root.propagation {
+        let namespace = namespace(task);
+        let root = namespace.root().root_location();
+        namespace
+            .set_propagation(&root, to, depth)
+            .map_err(|errno| failed("the root file system", b"/", errno))?;
+    }
     Ok(())
 }
 
@@ -164,6 +171,9 @@ fn mount_one(task: &Current, trees: &Trees<'_>, mount: &MountConfig) -> Result<(
         flags |= MountFlags::RELATIME;
     }
     namespace(task).mount(root, flags, &at)?;
+    if let Some((to, depth)) = mount.propagation {
+        namespace(task).set_propagation(&at.topmost(), to, depth)?;
+    }
     Ok(())
 }
 

@@ -69,6 +69,8 @@ levels! {
     Inotify,
     /// Waiters and ready lists.
     Wait,
+    /// Which mounts are peers. Taken when a name space ends, whatever is held.
+    Peers,
     /// Locks under which nothing else is taken.
     Leaf,
 }

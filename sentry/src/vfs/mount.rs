@@ -1,13 +1,14 @@
 //! Mounts: file systems' trees at places, and which mount lies on which.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use bitflags::bitflags;
 use syscalls::Errno;
 
 use super::dcache::Ask;
-use super::{Dentry, Location, SuperBlock};
+use super::mounting::peers::{Kin, Peers};
+use super::{Dentry, Location, MountNamespace, SuperBlock};
 use crate::sync::{Level, Slot};
 
 bitflags! {
@@ -45,6 +46,9 @@ const TIMES: MountFlags = MountFlags::NOATIME
     .union(MountFlags::NODIRATIME)
     .union(MountFlags::RELATIME);
 
+/// The greatest number that is not one of [`Mount::unique_id`].
+pub(super) const UNIQUE_IDS: u64 = 1 << 31;
+
 /// What is locked of a mount, mount_namespaces(7), "Restrictions on mount namespaces".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Locked {
@@ -76,11 +80,15 @@ pub struct Mount {
     pub root: Arc<Dentry>,
     /// Where it hangs; `None` for the root and for detached and internal mounts.
     at: Slot<Option<Location>>,
-    /// What hangs on it, by mount point. Changed under the name space's lock alone.
+    /// What hangs on it, by mount point. Changed under the lock of all trees alone.
     children: Slot<Vec<(Arc<Dentry>, Arc<Mount>)>>,
     flags: AtomicU32,
     /// What whoever may mount here may not undo.
     locked: Slot<Locked>,
+    /// Where it is mounted.
+    namespace: Slot<Weak<MountNamespace>>,
+    /// Who hears of what is mounted on it.
+    pub(super) peers: Slot<Peers>,
 }
 
 impl Mount {
@@ -98,14 +106,39 @@ impl Mount {
             children: Slot::new(Level::Leaf, Vec::new()),
             flags: AtomicU32::new(flags.bits()),
             locked: Slot::new(Level::Leaf, Locked::default()),
+            namespace: Slot::new(Level::Leaf, Weak::new()),
+            peers: Slot::new(Level::Leaf, Peers::default()),
         })
     }
 
     /// The same once more, from `root` on, with what is locked.
-    pub(super) fn copy(of: &Mount, root: Arc<Dentry>) -> Arc<Self> {
+    pub(super) fn copy(of: &Mount, root: Arc<Dentry>, kin: Kin) -> Arc<Self> {
         let copy = Mount::new(root, of.flags());
         copy.locked.set(of.locked.get());
+        copy.become_kin(of, kin);
         copy
+    }
+
+    /// The number that statx(2) gives with STATX_MNT_ID_UNIQUE, and statmount(2) takes: as
+    /// Linux has it, none that /proc/PID/mountinfo shows.
+    pub(super) fn unique_id(&self) -> u64 {
+        self.id + UNIQUE_IDS
+    }
+
+    /// The name space that it is mounted in.
+    pub(super) fn namespace(&self) -> Option<Arc<MountNamespace>> {
+        self.namespace.with(Weak::upgrade)
+    }
+
+    pub(super) fn set_namespace(&self, namespace: Option<&Arc<MountNamespace>>) {
+        self.namespace
+            .set(namespace.map_or_else(Weak::new, Arc::downgrade));
+    }
+
+    /// True if it is mounted in that name space.
+    pub(super) fn is_in(&self, namespace: &MountNamespace) -> bool {
+        self.namespace
+            .with(|own| std::ptr::eq(own.as_ptr(), namespace))
     }
 
     /// Locks it as it is: for users who do not own the name space that it comes from.

@@ -3,7 +3,48 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use super::mounting::peers::PeerGroup;
 use super::{DeviceNumber, Location, Mount, MountFlags, MountNamespace, Place};
+
+/// The nearest group, from a master's on, that a process with this root has a mount of.
+pub(super) fn dominating(
+    master: &Arc<PeerGroup>,
+    namespace: &MountNamespace,
+    root: &Location,
+) -> Option<u64> {
+    let seen =
+        |peer: &Arc<Mount>| peer.is_in(namespace) && peer.root_location().path_text(root).reachable;
+    let mut next = Some(master.clone());
+    while let Some(group) = next {
+        if group.members().iter().any(seen) {
+            return Some(group.id);
+        }
+        next = group.master();
+    }
+    None
+}
+
+/// The optional fields of mountinfo: how a mount propagates.
+fn relations(mount: &Mount, namespace: &MountNamespace, root: &Location) -> String {
+    let mut text = String::new();
+    if let Some(group) = mount.group() {
+        // Writing to a string cannot fail.
+        let _ = write!(text, " shared:{}", group.id);
+    }
+    if let Some(master) = mount.master() {
+        let _ = write!(text, " master:{}", master.id);
+        match dominating(&master, namespace, root) {
+            Some(group) if group != master.id => {
+                let _ = write!(text, " propagate_from:{group}");
+            }
+            _ => {}
+        }
+    }
+    if mount.is_unbindable() {
+        text.push_str(" unbindable");
+    }
+    text
+}
 
 /// Appends a field with what would end it written in octal.
 fn escape(out: &mut Vec<u8>, field: &[u8]) {
@@ -38,7 +79,7 @@ fn options(mount: &Mount) -> String {
 }
 
 /// The path of a mount's root inside its file system.
-fn inner_root(mount: &Mount) -> Vec<u8> {
+pub(super) fn inner_root(mount: &Mount) -> Vec<u8> {
     let mut names = Vec::new();
     let mut at = mount.root.clone();
     while let Place {
@@ -102,7 +143,9 @@ impl MountNamespace {
             escape(&mut out, &inner_root(&mount));
             out.push(b' ');
             escape(&mut out, &place);
-            let line = format!(" {} - {} ", options(&mount), super_block.fs.name());
+            let relations = relations(&mount, self, root);
+            let name = super_block.fs.name();
+            let line = format!(" {}{relations} - {name} ", options(&mount));
             out.extend_from_slice(line.as_bytes());
             escape(&mut out, super_block.source.as_bytes());
             let access = if mount.is_writable() { "rw" } else { "ro" };

@@ -4,9 +4,9 @@ use crate::abi::aio::{IoEvent, Iocb};
 use crate::abi::fs::{
     self, AccessFlags, AccessMode, CloseRangeFlags, DupFlags, EpollEvent, EpollFlags, EventfdFlags,
     FallocateMode, HandleFlags, InotifyFlags, IoVec, LinkFlags, LockOperation, MemfdFlags,
-    MountFlags, OpenFlags, OpenHow, PathFlags, PipeFlags, PollFd, RandomFlags, RenameFlags,
-    RwFlags, SigsetArg, SpliceFlags, StatFlags, StatxMask, SyncRangeFlags, UmountFlags,
-    UnlinkFlags, WatchMask, XattrFlags,
+    MountFlags, MoveMountFlags, OpenFlags, OpenHow, OpenTreeFlags, PathFlags, PipeFlags, PollFd,
+    RandomFlags, RenameFlags, RwFlags, SigsetArg, SpliceFlags, StatFlags, StatxMask,
+    SyncRangeFlags, UmountFlags, UnlinkFlags, WatchMask, XattrFlags,
 };
 use crate::abi::futex::{FutexWaiter, RobustListHead};
 use crate::abi::ipc::{MqAttr, MsqidDs, SemBuf, ShmidDs};
@@ -328,6 +328,8 @@ table! {
     served: Statx = 332 "statx" { dirfd: Fd, pathname: UserCStr, flags: StatFlags, mask: StatxMask, statxbuf: UserPtr<fs::Statx> [filled] };
     served: IoPgetevents = 333 "io_pgetevents" { ctx_id: u64 [hex], min_nr: i64, nr: i64, events: UserPtr<IoEvent>, timeout: UserPtr<Timespec> [value], sigmask: UserPtr<SigsetArg> };
     served: PidfdSendSignal = 424 "pidfd_send_signal" { pidfd: Fd, sig: i32 [signal], info: UserPtr<Siginfo>, flags: PidfdSignalFlags };
+    served: OpenTree = 428 "open_tree" { dirfd: Fd, pathname: UserCStr, flags: OpenTreeFlags };
+    served: MoveMount = 429 "move_mount" { from_dirfd: Fd, from_pathname: UserCStr, to_dirfd: Fd, to_pathname: UserCStr, flags: MoveMountFlags };
     served: PidfdOpen = 434 "pidfd_open" { pid: i32, flags: PidfdFlags };
     served: Clone3 = 435 "clone3" { cl_args: UserPtr<CloneArgs> [value], size: usize };
     served: CloseRange = 436 "close_range" { first: u32, last: u32, flags: CloseRangeFlags };
@@ -336,12 +338,15 @@ table! {
     served: Faccessat2 = 439 "faccessat2" { dirfd: Fd, pathname: UserCStr, mode: AccessMode, flags: AccessFlags };
     served: ProcessMadvise = 440 "process_madvise" { pidfd: Fd, iovec: UserPtr<IoVec>, vlen: usize, advice: i32 [named(mm::MEMORY_ADVICE)], flags: NoFlags };
     served: EpollPwait2 = 441 "epoll_pwait2" { epfd: Fd, events: UserPtr<EpollEvent> [filled_list(maxevents)], maxevents: i32, timeout: UserPtr<Timespec> [value], sigmask: UserPtr<u64> [sigset], sigsetsize: usize };
+    served: MountSetattr = 442 "mount_setattr" { dirfd: Fd, pathname: UserCStr, flags: u32 [hex], attr: UserPtr<fs::MountAttr>, size: usize };
     served: FutexWaitv = 449 "futex_waitv" { waiters: UserPtr<FutexWaiter>, nr_futexes: u32, flags: NoFlags, timeout: UserPtr<Timespec> [value], clockid: i32 [named(time::CLOCKS)] };
     served: Cachestat = 451 "cachestat" { fd: Fd, cstat_range: UserPtr<fs::CachestatRange>, cstat: UserPtr<fs::Cachestat>, flags: u32 };
     served: Fchmodat2 = 452 "fchmodat2" { dirfd: Fd, pathname: UserCStr, mode: u32 [octal], flags: PathFlags };
     served: FutexWake = 454 "futex_wake" { uaddr: UserPtr<u32>, mask: u64 [hex], nr: i32, flags: u32 [hex] };
     served: FutexWait = 455 "futex_wait" { uaddr: UserPtr<u32>, val: u64, mask: u64 [hex], flags: u32 [hex], timeout: UserPtr<Timespec> [value], clockid: i32 [named(time::CLOCKS)] };
     served: FutexRequeue = 456 "futex_requeue" { waiters: UserPtr<FutexWaiter>, flags: NoFlags, nr_wake: i32, nr_requeue: i32 };
+    served: Statmount = 457 "statmount" { req: UserPtr<fs::MntIdReq>, buf: UserAddr, bufsize: usize, flags: u32 [hex] };
+    served: Listmount = 458 "listmount" { req: UserPtr<fs::MntIdReq>, mnt_ids: UserPtr<u64>, nr_mnt_ids: usize, flags: u32 [hex] };
     served: Mseal = 462 "mseal" { addr: UserAddr, len: u64, flags: NoFlags<u64> };
     ---
     // Numbers without a call behind them in Linux 6.12 itself.
@@ -391,13 +396,10 @@ table! {
     refused: 425 "io_uring_setup" => ENOSYS;
     refused: 426 "io_uring_enter" => ENOSYS;
     refused: 427 "io_uring_register" => ENOSYS;
-    refused: 428 "open_tree" => ENOSYS;
-    refused: 429 "move_mount" => ENOSYS;
     refused: 430 "fsopen" => ENOSYS;
     refused: 431 "fsconfig" => ENOSYS;
     refused: 432 "fsmount" => ENOSYS;
     refused: 433 "fspick" => ENOSYS;
-    refused: 442 "mount_setattr" => ENOSYS;
     refused: 443 "quotactl_fd" => ENOSYS;
     refused: 444 "landlock_create_ruleset" => ENOSYS;
     refused: 445 "landlock_add_rule" => ENOSYS;
@@ -405,8 +407,6 @@ table! {
     refused: 447 "memfd_secret" => ENOSYS;
     refused: 448 "process_mrelease" => ENOSYS;
     refused: 450 "set_mempolicy_home_node" => ENOSYS;
-    refused: 457 "statmount" => ENOSYS;
-    refused: 458 "listmount" => ENOSYS;
     refused: 459 "lsm_get_self_attr" => ENOSYS;
     refused: 460 "lsm_set_self_attr" => ENOSYS;
     refused: 461 "lsm_list_modules" => ENOSYS;

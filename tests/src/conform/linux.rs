@@ -223,9 +223,18 @@ pub(super) const ROWS: &[Row] = &[
         "config-linux.md#rootfs-mount-propagation",
         "rootfsPropagation: its value is either shared, slave, private or unbindable",
         |b| {
-            for word in ["shared", "slave", "private", "unbindable"] {
-                let out = b.run("echo on", |c| c["linux"]["rootfsPropagation"] = json!(word))?;
-                same(word, out, "on")?;
+            let words = [
+                ("shared", "shared", "-"),
+                ("rshared", "shared", "shared"),
+                ("slave", "-", "-"),
+                ("private", "-", "-"),
+                ("unbindable", "unbindable", "-"),
+            ];
+            let script = "for at in / /proc; do awk -v at=$at '$5 == at { print $7 }' \
+                          /proc/self/mountinfo | cut -d: -f1; done";
+            for (word, root, below) in words {
+                let out = b.run(script, |c| c["linux"]["rootfsPropagation"] = json!(word))?;
+                same(word, out, &format!("{root}\n{below}"))?;
             }
             b.refuses(|c| c["linux"]["rootfsPropagation"] = json!("other"))
                 .map(drop)

@@ -20,13 +20,17 @@ macro_rules! option {
     };
 }
 
-/// As [`option!`], for the propagation of bind mounts: accepted, and the mount is there.
+/// As [`option!`], for the propagation of bind mounts: the mount is there, and what mountinfo
+/// says of it.
 macro_rules! propagation {
-    ($name:literal) => {
+    ($name:literal, $shown:literal) => {
         row(
             OPTIONS,
             concat!("Runtimes MUST implement the option ", $name),
-            |b| binds(b, &["bind", $name]),
+            |b| {
+                binds(b, &["bind", $name])?;
+                propagates(b, $name, $shown)
+            },
         )
     };
 }
@@ -80,7 +84,7 @@ pub(super) const ROWS: &[Row] = &[
         "+relatime"
     ),
     option!("nosuid", ["nosuid"], "+nosuid"),
-    propagation!("private"),
+    propagation!("private", "-"),
     row(OPTIONS, "Runtimes MUST implement the option rbind", |b| {
         binds(b, &["rbind"])
     }),
@@ -91,18 +95,18 @@ pub(super) const ROWS: &[Row] = &[
         remount,
     ),
     option!("ro", ["ro"], "+ro"),
-    propagation!("rprivate"),
-    propagation!("rshared"),
-    propagation!("rslave"),
-    propagation!("runbindable"),
+    propagation!("rprivate", "-"),
+    propagation!("rshared", "shared"),
+    propagation!("rslave", "-"),
+    propagation!("runbindable", "unbindable"),
     option!("rw", ["ro", "rw"], "+rw"),
-    propagation!("shared"),
+    propagation!("shared", "shared"),
     option!("silent", ["silent"], "+rw"),
-    propagation!("slave"),
+    propagation!("slave", "-"),
     option!("strictatime", ["strictatime"], "-relatime"),
     option!("suid", ["nosuid", "suid"], "-nosuid"),
     option!("sync", ["sync"], "+rw"),
-    propagation!("unbindable"),
+    propagation!("unbindable", "unbindable"),
     row(
         OPTIONS,
         "If there are no uidMappings and gidMappings specified and the container isn't using user namespaces, an error MUST be returned (idmap)",
@@ -150,6 +154,12 @@ fn binds(b: &Bench, options: &[&str]) -> Outcome {
     })?;
     same("read", out, "outside")?;
     same("written", b.read("volume/new"), "inside\n")
+}
+
+fn propagates(b: &Bench, option: &str, shown: &str) -> Outcome {
+    let script = "grep ' /tmp/m ' /proc/self/mountinfo | cut -d' ' -f7 | cut -d: -f1";
+    let out = b.run(script, |c| add_mount(c, tmpfs("/tmp/m", &[option])))?;
+    same("mountinfo", out, shown)
 }
 
 fn remount(b: &Bench) -> Outcome {

@@ -7,10 +7,10 @@ use syscalls::{Errno, Fd, Run, SysResult, UserAddr, UserPtr, call};
 use super::open::fd_result;
 use crate::fd::CloseOnExec;
 use crate::task::{Capabilities, Current};
-use crate::vfs::Location;
 use crate::vfs::handle::{self, KIND, SIZE};
 use crate::vfs::open::Opening;
 use crate::vfs::walk::Walking;
+use crate::vfs::{Location, Mount};
 
 /// The longest handle of any file system, bytes.
 const MAX: usize = 128;
@@ -43,11 +43,12 @@ fn locate(task: &Current, call: &call::NameToHandleAt) -> Result<Location, Errno
 }
 
 /// Tells which mount the file was found through.
-fn tell_mount(task: &Current, call: &call::NameToHandleAt, id: u64) -> Result<(), Errno> {
+fn tell_mount(task: &Current, call: &call::NameToHandleAt, mount: &Mount) -> Result<(), Errno> {
     if call.flags.contains(HandleFlags::MNT_ID_UNIQUE) {
+        let id = mount.unique_id();
         return task.mem().write(call.mount_id.addr().cast(), &id);
     }
-    let id = i32::try_from(id).map_err(|_| EOVERFLOW)?;
+    let id = i32::try_from(mount.id).map_err(|_| EOVERFLOW)?;
     task.mem().write(call.mount_id, &id)
 }
 
@@ -62,7 +63,7 @@ impl Run<Current> for call::NameToHandleAt {
             head.kind = KIND;
             task.mem().write_bytes(body(self.handle)?, &bytes)?;
         }
-        tell_mount(task, &self, at.mount.id)?;
+        tell_mount(task, &self, &at.mount)?;
         task.mem().write(self.handle, &head)?;
         if fits { Ok(0) } else { Err(EOVERFLOW.into()) }
     }

@@ -6,6 +6,7 @@ use syscalls::abi::fs::{MS_MGC_MSK, MS_MGC_VAL, MountFlags as MountCall, UmountF
 use syscalls::errno::{EAGAIN, EINVAL, ENOTDIR, EPERM};
 use syscalls::{Errno, PAGE_SIZE, Run, SysResult, UserCStr, call};
 
+use crate::config::Propagation;
 use crate::task::{Capabilities, Current};
 use crate::vfs::fs_types::{MountRequest, instantiate_as};
 use crate::vfs::mounting::Depth;
@@ -34,11 +35,11 @@ fn mount_flags(flags: MountCall) -> MountFlags {
     all
 }
 
-fn namespace(task: &Current) -> Arc<MountNamespace> {
+pub(super) fn namespace(task: &Current) -> Arc<MountNamespace> {
     task.fs.with(|fs| fs.mounts.get())
 }
 
-fn privileged(task: &Current) -> Result<(), Errno> {
+pub(super) fn privileged(task: &Current) -> Result<(), Errno> {
     let owner = &namespace(task).user;
     if task.creds.get().has_in(owner, Capabilities::SYS_ADMIN) {
         Ok(())
@@ -55,6 +56,17 @@ fn text(task: &Current, at: UserCStr) -> Result<String, Errno> {
     let max = usize::try_from(PAGE_SIZE).map_err(|_| EINVAL)?;
     let bytes = task.mem().read_cstr(at, max, EINVAL)?;
     String::from_utf8(bytes).map_err(|_| EINVAL)
+}
+
+/// How mounts on a mount are to propagate; `EINVAL` unless one is named.
+pub(super) fn propagation(flags: MountCall) -> Result<Propagation, Errno> {
+    match flags {
+        MountCall::SHARED => Ok(Propagation::Shared),
+        MountCall::SLAVE => Ok(Propagation::Slave),
+        MountCall::PRIVATE => Ok(Propagation::Private),
+        MountCall::UNBINDABLE => Ok(Propagation::Unbindable),
+        _ => Err(EINVAL),
+    }
 }
 
 fn check_mounted(at: &Location) -> Result<(), Errno> {
@@ -111,12 +123,8 @@ fn mount(task: &Current, call: &call::Mount) -> Result<(), Errno> {
         namespace(task).bind(&from()?, &at, depth)
     } else if flags.intersects(propagation) {
         // One kind; and MS_SILENT says nothing.
-        let rest = flags - (MountCall::REC | MountCall::SILENT);
-        if (rest & propagation) != rest || rest.bits().count_ones() != 1 {
-            return Err(EINVAL);
-        }
-        // Nothing propagates: every mount is private, whatever is said.
-        check_mounted(&at)
+        let to = self::propagation(flags - (MountCall::REC | MountCall::SILENT))?;
+        namespace(task).set_propagation(&at, to, depth)
     } else if flags.contains(MountCall::MOVE) {
         namespace(task).move_mount(&from()?, &at)
     } else {

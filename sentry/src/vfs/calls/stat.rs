@@ -62,6 +62,10 @@ fn statx(
     if mask.contains(StatxMask::MNT_ID_UNIQUE) {
         given = (given - StatxMask::MNT_ID) | StatxMask::MNT_ID_UNIQUE;
     }
+    let mnt_id = match given.contains(StatxMask::MNT_ID_UNIQUE) {
+        true => at.mount.unique_id(),
+        false => at.mount.id,
+    };
     let attributes = if at.is_mount_root() {
         StatxAttributes::MOUNT_ROOT
     } else {
@@ -87,7 +91,7 @@ fn statx(
         rdev_minor: attr.rdev.minor,
         dev_major: dev.major,
         dev_minor: dev.minor,
-        mnt_id: at.mount.id,
+        mnt_id,
         ..Statx::default()
     })
 }

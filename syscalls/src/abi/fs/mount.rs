@@ -1,5 +1,6 @@
 //! Mounts, mount(2), and what statfs(2) tells of them.
 
+use super::layout;
 use crate::flags::{flags, numbers};
 
 flags! {
@@ -39,6 +40,54 @@ flags! {
         NOFOLLOW = 8, "UMOUNT_NOFOLLOW";
     }
 
+    /// open_tree(2).
+    pub struct OpenTreeFlags: u32, "AT_", refused {
+        CLONE = 1, "OPEN_TREE_CLONE";
+        SYMLINK_NOFOLLOW = 0x100;
+        NO_AUTOMOUNT = 0x800;
+        EMPTY_PATH = 0x1000;
+        RECURSIVE = 0x8000;
+        CLOEXEC = 0o2000000, "OPEN_TREE_CLOEXEC";
+    }
+
+    /// move_mount(2).
+    pub struct MoveMountFlags: u32, "MOVE_MOUNT_", kept {
+        F_SYMLINKS = 1;
+        F_AUTOMOUNTS = 2;
+        F_EMPTY_PATH = 4;
+        T_SYMLINKS = 0x10;
+        T_AUTOMOUNTS = 0x20;
+        T_EMPTY_PATH = 0x40;
+        SET_GROUP = 0x100;
+        BENEATH = 0x200;
+    }
+
+    /// Flags of a mount as mount_setattr(2) and statmount(2) have them.
+    pub struct MountAttrFlags: u64, "MOUNT_ATTR_", kept {
+        RDONLY = 1;
+        NOSUID = 2;
+        NODEV = 4;
+        NOEXEC = 8;
+        NOATIME = 0x10;
+        STRICTATIME = 0x20;
+        NODIRATIME = 0x80;
+        IDMAP = 0x100000;
+        NOSYMFOLLOW = 0x200000;
+    }
+
+    /// What is asked of statmount(2), and answered.
+    pub struct StatmountMask: u64, "STATMOUNT_", kept {
+        SB_BASIC = 1;
+        MNT_BASIC = 2;
+        PROPAGATE_FROM = 4;
+        MNT_ROOT = 8;
+        MNT_POINT = 0x10;
+        FS_TYPE = 0x20;
+        MNT_NS_ID = 0x40;
+        MNT_OPTS = 0x80;
+        SB_SOURCE = 0x200;
+    }
+
     /// `f_flags` of statfs(2).
     pub struct StatfsFlags: u64, "ST_", kept {
         RDONLY = 0x1;
@@ -55,6 +104,58 @@ flags! {
         NOSYMFOLLOW = 0x2000;
     }
 }
+
+layout! {
+    /// The argument of mount_setattr(2).
+    pub struct MountAttr {
+        pub set: u64,
+        pub clear: u64,
+        pub propagation: u64,
+        pub userns_fd: u64,
+    }
+
+    /// Which mount, statmount(2) and listmount(2).
+    pub struct MntIdReq {
+        pub size: u32,
+        pub spare: u32,
+        pub mnt_id: u64,
+        pub param: u64,
+        pub mnt_ns_id: u64,
+    }
+
+    /// What statmount(2) tells. Strings follow at [`STATMOUNT_STRINGS`]; their fields say how
+    /// far from there.
+    pub struct Statmount {
+        pub size: u32,
+        pub mnt_opts: u32,
+        pub mask: u64,
+        pub sb_dev_major: u32,
+        pub sb_dev_minor: u32,
+        pub sb_magic: u64,
+        pub sb_flags: u32,
+        pub fs_type: u32,
+        pub mnt_id: u64,
+        pub mnt_parent_id: u64,
+        pub mnt_id_old: u32,
+        pub mnt_parent_id_old: u32,
+        pub mnt_attr: u64,
+        pub mnt_propagation: u64,
+        pub mnt_peer_group: u64,
+        pub mnt_master: u64,
+        pub propagate_from: u64,
+        pub mnt_root: u32,
+        pub mnt_point: u32,
+        pub mnt_ns_id: u64,
+        pub fs_subtype: u32,
+        pub sb_source: u32,
+    }
+}
+
+/// Where the strings of [`Statmount`] begin, bytes.
+pub const STATMOUNT_STRINGS: usize = 512;
+
+/// In the place of a mount's number, listmount(2): what the caller's root is.
+pub const LSMT_ROOT: u64 = u64::MAX;
 
 /// The upper half that old programs put into mount(2)'s flags, which are then ignored.
 pub const MS_MGC_VAL: u64 = 0xc0ed_0000;

@@ -17,6 +17,7 @@ use syscalls::{Errno, Fd, SysResult, UserAddr};
 
 use super::{Kind, Socket, interface_ioctl, timestamp, unix};
 use crate::fd;
+use crate::mm::Mappable;
 use crate::task::Current;
 use crate::vfs::{AnonKind, File, FileOps, OpenMode, Sink, Source};
 use crate::wait::{Deadline, Ready, WaitQueue};
@@ -106,6 +107,10 @@ impl FileOps for SocketFile {
             options.receive_timeout()
         };
         limit.map(Deadline::after)
+    }
+
+    fn mappable(&self, _: &File) -> Result<Arc<dyn Mappable>, Errno> {
+        self.0.mappable()
     }
 
     fn linger(&self, task: &Current) {

@@ -26,7 +26,7 @@ use syscalls::abi::net::{
     SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM, SOL_SOCKET,
 };
 use syscalls::errno::{
-    EAFNOSUPPORT, EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP, EPROTONOSUPPORT, ESOCKTNOSUPPORT,
+    EAFNOSUPPORT, EINVAL, ENODEV, ENOPROTOOPT, ENOTTY, EOPNOTSUPP, EPROTONOSUPPORT, ESOCKTNOSUPPORT,
 };
 use syscalls::{Errno, Stop, SysResult};
 
@@ -38,6 +38,7 @@ pub use self::given::{Asked, Given};
 use self::inet::Family;
 pub use self::namespace::NetNamespace;
 pub use self::options::Options;
+use crate::mm::Mappable;
 use crate::task::Current;
 use crate::vfs::{Sink, Source};
 use crate::wait::{Ready, WaitQueue};
@@ -219,6 +220,10 @@ pub trait Socket: Send + Sync {
     /// Bytes sent and not yet received (TIOCOUTQ).
     fn unsent_bytes(&self) -> Result<usize, Errno> {
         Ok(0)
+    }
+    /// What mmap(2) maps.
+    fn mappable(&self) -> Result<Arc<dyn Mappable>, Errno> {
+        Err(ENODEV)
     }
     /// A family's own ioctl(2).
     fn ioctl(&self, task: &mut Current, command: u32, argument: u64) -> SysResult {

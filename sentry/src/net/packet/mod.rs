@@ -2,10 +2,12 @@
 //! allows it.
 //!
 //! On the loopback they see what becomes a packet there (`inet/crossing.rs`), on other
-//! interfaces what arrives and what packet sockets send. Differs from Linux: what the
-//! sandbox's own stack sends out by another interface is not shown; no rings.
+//! interfaces what arrives and what packet sockets send. With a [`ring`], frames lie in
+//! memory that the program maps. Differs from Linux: what the sandbox's own stack sends out
+//! by another interface is not shown.
 
 mod options;
+mod ring;
 mod send;
 mod socket;
 mod tap;
@@ -19,6 +21,7 @@ use syscalls::abi::net::{AF_PACKET, SockaddrLl};
 use syscalls::errno::{EINVAL, EPERM, ESOCKTNOSUPPORT};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
+use self::ring::{Put, Rings};
 use super::filter::Circumstances;
 use super::inet::message::truesize;
 use super::inet::{Network, Stack};
@@ -42,6 +45,7 @@ pub struct PacketSocket {
     queue: WaitQueue,
     inner: Mutex<Inner>,
     inbox: Mutex<Inbox>,
+    rings: Mutex<Rings>,
     uid: u32,
     ino: AtomicU64,
 }
@@ -117,6 +121,7 @@ impl PacketSocket {
                 },
             ),
             inbox: Mutex::new(Level::Socket, Inbox::default()),
+            rings: Mutex::new(Level::Socket, Rings::default()),
             stack: stack.clone(),
             uid: task.creds.get().uid.fs,
             ino: AtomicU64::new(0),
@@ -141,6 +146,21 @@ impl PacketSocket {
             };
             frame.len = data.len();
             frame.bytes.truncate(start + wanted);
+        }
+        let lost = self.inbox.lock().drops > 0;
+        let put = self.rings.lock().put(self.kind, &frame, self.start(), lost);
+        if put != Put::NoRing {
+            let mut inbox = self.inbox.lock();
+            if put == Put::Lost {
+                inbox.drops = inbox.drops.saturating_add(1);
+            } else {
+                inbox.seen = inbox.seen.saturating_add(1);
+            }
+            drop(inbox);
+            if put == Put::Told {
+                self.queue.notify(Ready::READABLE);
+            }
+            return;
         }
         let taken = {
             let mut inbox = self.inbox.lock();

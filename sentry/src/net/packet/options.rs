@@ -8,12 +8,14 @@ use syscalls::abi::net::{
     PACKET_STATISTICS, PACKET_TIMESTAMP, PACKET_TX_HAS_OFF, PACKET_TX_RING, PACKET_VERSION,
     PACKET_VNET_HDR, PACKET_VNET_HDR_SZ, PacketMreq, SOL_PACKET,
 };
-use syscalls::errno::{EINVAL, ENODEV, ENOPROTOOPT};
+use syscalls::errno::{EBUSY, EINVAL, ENODEV, ENOPROTOOPT};
 use zerocopy::FromBytes;
 
+use super::ring::Way;
 use super::{ADDRESS, PacketSocket};
 use crate::net::given::Takes;
 use crate::net::{Given, Kind};
+use crate::task::Current;
 
 /// Numbers that are kept and told; the first are flags.
 const FLAGS: &[i32] = &[
@@ -38,14 +40,15 @@ const NUMBERS: &[(i32, Takes)] = &[
 
 /// PACKET_MR_*: the highest kind of membership.
 const UNICAST: u16 = 3;
-/// Bytes of `struct tpacket_req`.
-const RING: usize = 16;
+/// PACKET_VERSION, the last.
+const V3: i32 = 2;
 /// Bytes of the heads of frames in a ring, by version.
 const RING_HEADS: [i32; 3] = [32, 32, 48];
 
 impl PacketSocket {
     pub(super) fn change_option(
         &self,
+        task: &Current,
         level: i32,
         name: i32,
         value: Given<'_>,
@@ -70,9 +73,21 @@ impl PacketSocket {
                 return if wrong { Err(EINVAL) } else { Ok(()) };
             }
             PACKET_FANOUT_DATA => return Err(EINVAL),
-            PACKET_RX_RING | PACKET_TX_RING if value.len() < RING => return Err(EINVAL),
             PACKET_RX_RING | PACKET_TX_RING => {
-                return Err(ENOPROTOOPT.why("rings of packet sockets"));
+                let way = match name {
+                    PACKET_RX_RING => Way::Receive,
+                    _ => Way::Send,
+                };
+                let form = (
+                    self.options.kept(-PACKET_VERSION),
+                    self.options.kept(-PACKET_RESERVE),
+                );
+                let memory = &task.kernel.memory;
+                return self.rings.lock().set(memory, way, form, value);
+            }
+            PACKET_VERSION | PACKET_RESERVE if self.rings.lock().is_set() => {
+                value.number()?;
+                return Err(EBUSY);
             }
             _ => {}
         }
@@ -103,7 +118,12 @@ impl PacketSocket {
                     inbox.seen = 0;
                     (all, std::mem::take(&mut inbox.drops))
                 };
-                return Ok([seen.to_ne_bytes(), drops.to_ne_bytes()].concat());
+                let mut told = [seen.to_ne_bytes(), drops.to_ne_bytes()].concat();
+                if self.options.kept(-PACKET_VERSION) == V3 {
+                    // How often blocks were not given back in time: not counted.
+                    told.extend_from_slice(&[0; 4]);
+                }
+                return Ok(told);
             }
             PACKET_HDRLEN => {
                 let version = value.first_chunk::<4>().ok_or(EINVAL)?;

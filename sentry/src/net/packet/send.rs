@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use syscalls::Errno;
-use syscalls::abi::net::MessageFlags;
+use syscalls::abi::net::{MessageFlags, PACKET_LOSS};
 use syscalls::errno::{EINVAL, EMSGSIZE, ENETDOWN, ENXIO};
 
 use super::{ADDRESS, Direction, HEAD, PacketSocket};
+use crate::net::inet::Link;
 use crate::net::inet::links::LOOPBACK;
 use crate::net::inet::packet::Packet;
 use crate::net::{Address, Kind};
@@ -42,13 +43,54 @@ impl PacketSocket {
         if !link.up {
             return Err(ENETDOWN);
         }
-        let len = src.remaining();
+        if self.rings.lock().sends() {
+            return self.send_ring(link, protocol, hardware);
+        }
+        if src.remaining() > MAX {
+            return Err(EMSGSIZE);
+        }
+        let data = src.read_all()?;
+        self.send_data(link, protocol, hardware, data)
+    }
+
+    /// Sends what the program has put into its ring.
+    fn send_ring(
+        &self,
+        link: &Link,
+        protocol: u16,
+        hardware: [u8; ADDRESS],
+    ) -> Result<usize, Errno> {
+        let mut all = 0;
+        // A frame is a place, of which there are not so many.
+        loop {
+            let next = self.rings.lock().next_to_send();
+            let Some((place, data)) = next else {
+                return Ok(all);
+            };
+            let sent = self.send_data(link, protocol, hardware, data);
+            let skips = self.options.kept(-PACKET_LOSS) != 0;
+            self.rings.lock().sent(place, sent.is_ok() || skips);
+            match sent {
+                Ok(len) => all += len,
+                Err(_) if skips => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn send_data(
+        &self,
+        link: &Link,
+        protocol: u16,
+        hardware: [u8; ADDRESS],
+        data: Vec<u8>,
+    ) -> Result<usize, Errno> {
+        let len = data.len();
         let mtu = usize::try_from(link.mtu).unwrap_or(MAX);
         let head = if self.kind == Kind::Raw { HEAD } else { 0 };
         if len > (mtu + head + TAG).min(MAX) {
             return Err(EMSGSIZE);
         }
-        let data = src.read_all()?;
         let frame = if self.kind == Kind::Raw {
             if len < HEAD {
                 return Err(EINVAL);
@@ -58,7 +100,7 @@ impl PacketSocket {
             let head = [&hardware[..], &link.mac, &protocol.to_be_bytes()];
             [&head.concat(), data.as_slice()].concat()
         };
-        self.transmit(index, &frame)?;
+        self.transmit(link.index, &frame)?;
         Ok(len)
     }
 

@@ -1,5 +1,6 @@
 //! The socket as calls see it.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use syscalls::abi::net::{
@@ -9,7 +10,9 @@ use syscalls::errno::{EAGAIN, EINVAL, ENETDOWN, ENODEV, EOPNOTSUPP};
 use syscalls::{Errno, Stop};
 use zerocopy::IntoBytes;
 
+use super::ring::{OPEN, USER};
 use super::{Frame, HEAD, PacketSocket};
+use crate::mm::Mappable;
 use crate::net::control::Note;
 use crate::net::inet::message::truesize;
 use crate::net::{
@@ -18,10 +21,6 @@ use crate::net::{
 use crate::task::Current;
 use crate::vfs::{Sink, Source};
 use crate::wait::{Ready, WaitQueue};
-
-/// TP_STATUS_USER, TP_STATUS_CSUMNOTREADY.
-const USER: u32 = 1;
-const OPEN: u32 = 8;
 
 impl PacketSocket {
     /// Where the socket's data begins in a frame.
@@ -190,12 +189,17 @@ impl Socket for PacketSocket {
 
     fn set_option(
         &self,
-        _: &Current,
+        task: &Current,
         level: i32,
         name: i32,
         value: Given<'_>,
     ) -> Result<(), Errno> {
-        self.change_option(level, name, value)
+        self.change_option(task, level, name, value)
+    }
+
+    fn mappable(&self) -> Result<Arc<dyn Mappable>, Errno> {
+        let memory = self.rings.lock().memory().ok_or(EINVAL)?;
+        Ok(memory)
     }
 
     fn readable_bytes(&self) -> Result<usize, Errno> {
@@ -207,7 +211,8 @@ impl Socket for PacketSocket {
     fn poll(&self) -> Ready {
         let mut ready = Ready::WRITABLE;
         ready.set(Ready::ERR, self.inner.lock().error.is_some());
-        if !self.inbox.lock().waiting.is_empty() {
+        let waits = !self.inbox.lock().waiting.is_empty();
+        if waits || self.rings.lock().is_readable() {
             ready |= Ready::READABLE;
         }
         ready

@@ -150,6 +150,7 @@ impl Kernel {
         let cpus = cpus.clamp(1, MAX_CPUS);
         let (limits, pids_max) = cgroup::limits_of(config);
         memory.set_limit(cgroup::for_pages(limits.memory()));
+        crate::vfs::fit_names(limits.memory());
         let cgroup = Group::root(limits, pids_max);
         let sysctls = Arc::new(Sysctls::default());
         let internet = inet::Stack::new(inet::Network::isolated(), sysctls.clone());
@@ -189,6 +190,7 @@ impl Kernel {
     pub fn set_memory_limit(&self, bytes: u64) {
         self.cgroup.limits.set_memory(bytes);
         self.memory.set_limit(cgroup::for_pages(bytes));
+        crate::vfs::fit_names(bytes);
     }
 
     /// The processor that the calling host thread runs on, below [`Self::cpus`].

@@ -181,6 +181,8 @@ fn host_memory() -> Outcome<u64> {
 
 /// Where a started process has its stdin.
 const STDIN: RawFd = 0;
+/// Open files that a Gofer should be able to have: one for each inode that the Sentry knows.
+const INODES: u64 = 1 << 18;
 /// A limit of memory, bytes, from which on what the host reads ahead does not matter.
 const ROOMY: u64 = 1 << 30;
 
@@ -291,7 +293,8 @@ impl<'a> Launch<'a> {
         };
         boot::write(&file, &boot)?;
         let keep = gofer::CAPS.union(jail::SETUP);
-        let child = self.spawn(GOFER, fds, (Some(&user.maps), user.identity), keep, None)?;
+        let maps = (Some(&user.maps), user.identity);
+        let child = self.spawn(GOFER, fds, maps, keep, Some(INODES), None)?;
         Ok(Started {
             name: "Gofer",
             child,
@@ -352,7 +355,7 @@ impl<'a> Launch<'a> {
         boot::write(&file, &boot)?;
         let terminal = self.setup.terminal.as_ref().map(|_| STDIN);
         let user = (Some(&user.maps), user.identity);
-        let child = self.spawn(SENTRY, fds, user, jail::SETUP, terminal)?;
+        let child = self.spawn(SENTRY, fds, user, jail::SETUP, None, terminal)?;
         Ok(Started {
             name: "Sentry",
             child,
@@ -392,7 +395,7 @@ impl<'a> Launch<'a> {
         };
         boot::write(&file, &boot)?;
         let caps = keep.union(sockets::SETUP);
-        let child = self.spawn(SOCKETS, fds, (maps.as_ref(), identity), caps, None)?;
+        let child = self.spawn(SOCKETS, fds, (maps.as_ref(), identity), caps, None, None)?;
         Ok(Sockets {
             process: Started {
                 name: "sockets of the host",
@@ -427,6 +430,7 @@ impl<'a> Launch<'a> {
         fds: Descriptors<'_>,
         (maps, identity): (Option<&IdMaps>, Identity),
         keep: Caps,
+        open_files: Option<u64>,
         terminal: Option<RawFd>,
     ) -> Outcome<Child> {
         let text = |text: &str| CString::new(text).context("a container's name");
@@ -463,7 +467,25 @@ impl<'a> Launch<'a> {
                 result => result.context("process.oomScoreAdj")?,
             }
         }
+        if let (Some(wanted), Caller::Privileged) = (open_files, self.caller) {
+            raise_open_files(parked.pid(), wanted);
+        }
         parked.release().context(format_args!("starting {name}"))
+    }
+}
+
+/// Raises a process's hard limit of open files: its own user namespace lets nobody do that.
+/// Without the right to, it has what we have.
+fn raise_open_files(pid: i32, wanted: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current,
+        maximum: maximum.map(|maximum| maximum.max(wanted)),
+    };
+    let pid = rustix::process::Pid::from_raw(pid);
+    if let Err(error) = prlimit(pid, Resource::Nofile, raised) {
+        log::debug!("the Gofer's limit of open files: {error}");
     }
 }
 

@@ -21,8 +21,11 @@ use super::dentry::Place;
 use super::{Dentry, FileName, InodeRef};
 use crate::sync::{Level, Mutex, MutexGuard};
 
-/// Dentries kept although nobody uses them, about.
-const MAX_CACHED: usize = 32_768;
+/// Dentries kept although nobody uses them, about, where memory is plenty: a large source
+/// tree, walked again and again, fits.
+const MAX_CACHED: usize = 131_072;
+/// Bytes that a dentry takes with its inode, here, in the Gofer and in the host's kernel.
+const SIZE: u64 = 2048;
 /// Names known to be absent that are kept.
 const MAX_ABSENT: usize = 16_384;
 /// Dentries that one insertion looks at to make room.
@@ -373,10 +376,18 @@ impl Change<'_> {
     }
 }
 
+/// What [`MAX_CACHED`] is in this sandbox.
+static CAPACITY: AtomicUsize = AtomicUsize::new(MAX_CACHED);
 static ABSENT: AtomicUsize = AtomicUsize::new(0);
 /// Entries of the queue whose dentry is gone, about.
 static GONE: AtomicUsize = AtomicUsize::new(0);
 static QUEUE: Mutex<VecDeque<Weak<Dentry>>> = Mutex::new(Level::Leaf, VecDeque::new());
+
+/// Keeps no more names than are a 32nd of `memory`, bytes.
+pub(crate) fn fit(memory: u64) {
+    let capacity = usize::try_from(memory / 32 / SIZE).unwrap_or(MAX_CACHED);
+    CAPACITY.store(capacity.min(MAX_CACHED), Ordering::Relaxed);
+}
 
 /// A dentry was dropped, cached or not.
 pub(super) fn note_dropped() {
@@ -391,9 +402,9 @@ fn admit(child: &Arc<Dentry>) {
         if GONE.load(Ordering::Relaxed) > 1024.max(queue.len() / 2) {
             GONE.store(0, Ordering::Relaxed);
             queue.retain(|dentry| dentry.strong_count() > 0);
-            queue.shrink_to(MAX_CACHED / 8);
+            queue.shrink_to(1024);
         }
-        let excess = queue.len().saturating_sub(MAX_CACHED);
+        let excess = queue.len().saturating_sub(CAPACITY.load(Ordering::Relaxed));
         queue.drain(..excess.min(SWEEP)).collect()
     };
     for candidate in candidates {

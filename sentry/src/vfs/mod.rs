@@ -50,7 +50,7 @@ pub use access::{Access, permit};
 pub use anon::{AnonInode, AnonKind};
 pub use attr::{Attr, DeviceNumber, FileKind, Mode, SetAttr, SetTime, Timestamp};
 pub(crate) use calls::rw::segments;
-pub(crate) use dcache::shrink as shrink_names;
+pub(crate) use dcache::{fit as fit_names, shrink as shrink_names};
 use dentry::Place;
 pub use dentry::{Dentry, FileName, Location};
 pub use file::{DirEntry, DirSink, File, FileOps, OpenMode, SeekFrom, SignalOwner};

@@ -4,9 +4,9 @@ use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, RawDir, RawDirEntry, SeekFrom, seek};
+use rustix::fs::{AtFlags, OFlags, RawDir, RawDirEntry, SeekFrom, seek};
 use syscalls::Errno;
-use syscalls::errno::{EINVAL, EMFILE};
+use syscalls::errno::{EBADF, EINVAL, EMFILE};
 use zerocopy::IntoBytes;
 
 use super::Files;
@@ -52,19 +52,24 @@ impl Serve for request::Readdir {
         if node.sealed {
             return Ok(ReaddirReply { end: 1 });
         }
-        files.with_room(|| node.reader())?;
-        let end = node.list(|dir, position| {
+        let mut listing = Listing {
+            files,
+            node: &node,
+            detail,
+            most: self.most,
+            out,
+        };
+        let mut list = |dir: &OwnedFd, position: &mut u64| {
             if self.from == 0 || self.from != *position {
                 *position = seek(dir, SeekFrom::Start(self.from)).host()?;
             }
-            let mut listing = Listing {
-                files,
-                node: &node,
-                detail,
-                out,
-            };
             listing.fill(dir, position)
-        })?;
+        };
+        let end = match files.with_room(|| node.reader()) {
+            Ok(_) => node.list(list)?,
+            Err(EBADF) => list(&files.with_room(|| node.open_as(OFlags::RDONLY))?, &mut 0)?,
+            Err(errno) => return Err(errno),
+        };
         Ok(ReaddirReply {
             end: u64::from(end),
         })
@@ -75,6 +80,8 @@ struct Listing<'a> {
     files: &'a Files,
     node: &'a Node,
     detail: Detail,
+    /// No further batch after so many entries.
+    most: u32,
     out: &'a mut Vec<u8>,
 }
 
@@ -87,7 +94,8 @@ impl Listing<'_> {
             Detail::Attrs | Detail::Handles => DETAIL_BATCH,
         };
         let mut entries = RawDir::new(dir, &mut buffer[..batch]);
-        while self.out.len() + worst(batch, self.detail) <= ROOM {
+        let mut count = 0;
+        while count < self.most && self.out.len() + worst(batch, self.detail) <= ROOM {
             loop {
                 let entry = match entries.next() {
                     None => return Ok(true),
@@ -98,6 +106,7 @@ impl Listing<'_> {
                 };
                 *position = entry.next_entry_cookie();
                 self.add(&entry);
+                count += 1;
                 if entries.is_buffer_empty() {
                     break;
                 }

@@ -115,8 +115,10 @@ requests! {
     Rename = 17 { old_dir: Handle, new_dir: Handle, how: u32, pad: u32 } -> Nothing;
     /// Reply's tail: the target.
     Readlink = 18 { handle: Handle } -> Nothing;
-    /// `detail`: 0 names, 1 attributes, 2 handles.
-    Readdir = 19 { handle: Handle, from: u64, detail: u32, pad: u32 } -> ReaddirReply;
+    /// `detail`: 0 names, 1 attributes, 2 handles. `most`: no further batch after so many
+    /// entries. Of a directory that is not open, a listing that needs more than one request
+    /// may repeat or miss what others change meanwhile.
+    Readdir = 19 { handle: Handle, from: u64, detail: u32, most: u32 } -> ReaddirReply;
     StatFsOf = 20 { handle: Handle } -> StatFs;
     /// `data_only`: 0 or 1.
     Fsync = 21 { handle: Handle, data_only: u32, pad: u32 } -> Nothing;

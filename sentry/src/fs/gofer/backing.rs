@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use gofer::{Access, Client, Handle, Segment};
 use platform::{MemoryFile, Pages};
 use syscalls::Errno;
-use syscalls::errno::EIO;
+use syscalls::errno::{EIO, ESTALE};
 
 use super::inode::GoferInode;
 use super::open::Opened;
@@ -20,7 +20,6 @@ const MAX_WINDOW: u64 = 256;
 pub(super) struct HostData {
     pub(super) client: Client,
     pub(super) memory: MemoryFile,
-    pub(super) handle: Handle,
     pub(super) opened: Opened,
     /// Where a sequential reader would miss next.
     expected: AtomicU64,
@@ -30,16 +29,10 @@ pub(super) struct HostData {
 }
 
 impl HostData {
-    pub(super) fn new(
-        client: &Client,
-        memory: &MemoryFile,
-        handle: Handle,
-        inode: Weak<GoferInode>,
-    ) -> Self {
+    pub(super) fn new(client: &Client, memory: &MemoryFile, inode: Weak<GoferInode>) -> Self {
         HostData {
             client: client.clone(),
             memory: memory.clone(),
-            handle,
             opened: Opened::default(),
             expected: AtomicU64::new(0),
             window: AtomicU64::new(FIRST_WINDOW),
@@ -48,17 +41,23 @@ impl HostData {
     }
 }
 
+impl HostData {
+    fn handle(&self) -> Result<Handle, Errno> {
+        self.inode.upgrade().ok_or(ESTALE)?.handle()
+    }
+}
+
 impl Backing for HostData {
     fn read(&self, index: u64, pages: &Pages) -> Result<(), Errno> {
-        self.opened
-            .ensure(&self.client, self.handle, Access::Read)?;
+        let handle = self.handle()?;
+        self.opened.ensure(&self.client, handle, Access::Read)?;
         let len = pages.count() * PAGE;
         let segment = Segment {
             file_pos: index * PAGE,
             mem_offset: pages.offset(),
             len,
         };
-        let read = self.client.read_into(self.handle, &[segment])?.min(len);
+        let read = self.client.read_into(handle, &[segment])?.min(len);
         self.expected
             .store(index + pages.count(), Ordering::Relaxed);
         let rest = usize::try_from(len - read).map_err(|_| EIO)?;
@@ -69,8 +68,8 @@ impl Backing for HostData {
     }
 
     fn write(&self, pos: u64, offset: u64, len: u64) -> Result<(), Errno> {
-        self.opened
-            .ensure(&self.client, self.handle, Access::Write)?;
+        let handle = self.handle()?;
+        self.opened.ensure(&self.client, handle, Access::Write)?;
         let mut done = 0;
         while done < len {
             let segment = Segment {
@@ -78,7 +77,7 @@ impl Backing for HostData {
                 mem_offset: offset + done,
                 len: len - done,
             };
-            match self.client.write_from(self.handle, &[segment])? {
+            match self.client.write_from(handle, &[segment])? {
                 0 => return Err(EIO),
                 count => done += count,
             }

@@ -52,12 +52,19 @@ impl GoferInode {
             return Ok(known);
         }
         let client = &self.tree.client;
-        self.tree
-            .ask(|client| client.open(self.handle, Access::Read))?;
+        let dir = self.handle()?;
+        let mut page = self
+            .tree
+            .ask(|client| client.readdir(dir, 0, Detail::Names))?;
+        let long = !page.is_end();
+        if long {
+            // Again, from a descriptor that stays for the whole of it.
+            self.tree.ask(|client| client.open(dir, Access::Read))?;
+            page = client.readdir(dir, 0, Detail::Names)?;
+        }
         let mut entries = Vec::new();
         let mut from = 0;
         loop {
-            let page = client.readdir(self.handle, from, Detail::Names)?;
             let before = from;
             for entry in &page {
                 from = entry.next;
@@ -73,9 +80,12 @@ impl GoferInode {
             if page.is_end() || from == before {
                 break;
             }
+            page = client.readdir(dir, from, Detail::Names)?;
         }
-        // A listing is no reason to keep a descriptor in the Gofer.
-        client.close(self.handle)?;
+        if long {
+            // A listing is no reason to keep a descriptor in the Gofer.
+            client.close(dir)?;
+        }
         let listing = Arc::new(Listing(entries));
         if !self.tree.is_shared() {
             *self.listing.lock() = Some(listing.clone());

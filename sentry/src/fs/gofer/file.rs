@@ -37,8 +37,8 @@ impl RegularFile {
             .data()?
             .host
             .opened
-            .ensure(&self.0.tree.client, self.0.handle, access)?;
-        self.0.tree.client.seek(self.0.handle, pos, to)
+            .ensure(&self.0.tree.client, self.0.handle()?, access)?;
+        self.0.tree.client.seek(self.0.handle()?, pos, to)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Inodes.
 
 use std::any::Any;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use gofer::{
@@ -11,9 +10,11 @@ use syscalls::Errno;
 use syscalls::errno::{EFBIG, EINVAL, EMFILE, ENODATA, ENODEV, ENOENT, ENXIO, EXDEV};
 
 use super::backing::HostData;
+use super::capabilities::{CAPABILITIES, KnownAbsent};
 use super::dir::DirFile;
 use super::file::RegularFile;
-use super::{Tree, convert};
+use super::handle::LazyHandle;
+use super::{Number, Tree, convert, number};
 use crate::fs::page_cache::PageCache;
 use crate::mm::Mappable;
 use crate::sync::{Level, Mutex};
@@ -24,14 +25,12 @@ use crate::vfs::{
     Listing, Mode, NewNode, OpenMode, Owner, RenameMode, SetAttr, SuperBlock, Timestamp, XattrMode,
 };
 
-/// The attribute with a program's capabilities.
-const CAPABILITIES: &[u8] = b"security.capability";
-
 /// A file of the host.
 pub(crate) struct GoferInode {
     pub(super) tree: Arc<Tree>,
     super_block: Arc<SuperBlock>,
-    pub(super) handle: Handle,
+    pub(super) handle: LazyHandle,
+    number: Number,
     kind: FileKind,
     ino: u64,
     meta: Mutex<Meta>,
@@ -43,35 +42,6 @@ pub(crate) struct GoferInode {
     link: OnceLock<Vec<u8>>,
     capabilities: KnownAbsent,
     pub(super) this: Weak<GoferInode>,
-}
-
-/// That a file has no capabilities, which execve(2) asks each time.
-#[derive(Default)]
-struct KnownAbsent {
-    /// Changes of attributes.
-    changes: AtomicU64,
-    /// What `changes` was when they were found to be absent, plus 1.
-    at: AtomicU64,
-}
-
-impl KnownAbsent {
-    fn is_so(&self) -> bool {
-        self.at.load(Ordering::Acquire) == self.changes.load(Ordering::Acquire) + 1
-    }
-
-    /// Asks the host by `ask`, and remembers if there is nothing.
-    fn ask(&self, ask: impl FnOnce() -> Result<Vec<u8>, Errno>) -> Result<Vec<u8>, Errno> {
-        let before = self.changes.load(Ordering::Acquire);
-        let result = ask();
-        if result == Err(ENODATA) {
-            self.at.store(before + 1, Ordering::Release);
-        }
-        result
-    }
-
-    fn changed(&self) {
-        self.changes.fetch_add(1, Ordering::AcqRel);
-    }
 }
 
 pub(super) struct Data {
@@ -97,17 +67,12 @@ impl GoferInode {
     pub(super) fn new(
         tree: &Arc<Tree>,
         super_block: &Arc<SuperBlock>,
-        handle: Handle,
+        handle: LazyHandle,
         attr: HostAttr,
     ) -> Arc<Self> {
         let kind = convert::kind(&attr);
         let data = |this: &Weak<GoferInode>| {
-            let host = Arc::new(HostData::new(
-                &tree.client,
-                &tree.memory,
-                handle,
-                this.clone(),
-            ));
+            let host = Arc::new(HostData::new(&tree.client, &tree.memory, this.clone()));
             Data {
                 cache: Arc::new(PageCache::new(
                     tree.memory.clone(),
@@ -125,6 +90,7 @@ impl GoferInode {
             tree: tree.clone(),
             super_block: super_block.clone(),
             handle,
+            number: number(&attr),
             kind,
             ino: attr.ino,
             meta: Mutex::new(
@@ -144,6 +110,35 @@ impl GoferInode {
         })
     }
 
+    /// Asks for what `name` leads to; it has its handle then.
+    pub(super) fn walk(&self, name: &FileName) -> Result<Arc<GoferInode>, Errno> {
+        let dir = self.handle()?;
+        let walked = self.tree.ask(|client| {
+            let walked = client.walk(dir, &[name.as_bytes()])?;
+            match walked.stop {
+                Some(EMFILE) if walked.found.is_empty() => Err(EMFILE),
+                _ => Ok(walked),
+            }
+        })?;
+        match walked.found.into_iter().next() {
+            Some(found) => Ok(self.wrap(found)),
+            None => Err(walked.stop.unwrap_or(ENOENT)),
+        }
+    }
+
+    /// What `name` leads to, if that is known without asking for it alone.
+    fn told(&self, name: &FileName) -> Option<Arc<GoferInode>> {
+        if self.tree.is_shared() {
+            return None;
+        }
+        let (dir, dev) = (self.handle.get()?, self.number.0);
+        let attr = self
+            .tree
+            .ahead
+            .take(&self.tree.client, dir, dev, name.as_bytes())?;
+        self.tree.told(self, name, attr)
+    }
+
     fn wrap(&self, (handle, attr): (Handle, HostAttr)) -> Arc<GoferInode> {
         self.tree.inode(&self.super_block, &self.tree, handle, attr)
     }
@@ -160,10 +155,13 @@ impl GoferInode {
         self.meta.lock().stale = true;
     }
 
-    /// Entries of this directory changed.
-    fn entries_changed(&self) {
+    /// What `name` in this directory leads to changed.
+    fn entry_changed(&self, name: &FileName) {
         self.forget_attr();
         *self.listing.lock() = None;
+        if let Some(dir) = self.handle.get() {
+            self.tree.ahead.changed(dir, name.as_bytes());
+        }
     }
 
     /// The host's view, asked for again where it may be old. A shared file that changed
@@ -176,7 +174,7 @@ impl GoferInode {
         if !stale {
             return Ok(known);
         }
-        let fresh = self.tree.client.getattr(self.handle)?;
+        let fresh = self.tree.client.getattr(self.handle()?)?;
         self.learn(fresh);
         if self.tree.is_shared()
             && let Some(data) = &self.data
@@ -243,7 +241,7 @@ impl GoferInode {
         if let Some(at) = written {
             let mtime = gofer::SetTime::At(convert::host_time(at));
             let host = self.tree.client.setattr(
-                self.handle,
+                self.handle()?,
                 &HostSetAttr {
                     mode,
                     mtime,
@@ -272,7 +270,7 @@ impl GoferInode {
     }
 
     fn set_size(&self, size: u64) -> Result<(), Errno> {
-        let data = self.data()?;
+        let (data, handle) = (self.data()?, self.handle()?);
         let _writer = data.writer.lock();
         let _flushing = data.flushing.lock();
         let change = HostSetAttr {
@@ -280,7 +278,7 @@ impl GoferInode {
             mode: self.set_id_mode(),
             ..HostSetAttr::default()
         };
-        let host = self.tree.client.setattr(self.handle, &change)?;
+        let host = self.tree.client.setattr(handle, &change)?;
         self.learn(host);
         data.cache.resize(size);
         Ok(())
@@ -352,23 +350,20 @@ impl Inode for GoferInode {
             atime: convert::set_time(rest.atime),
             mtime: convert::set_time(rest.mtime),
         };
-        let host = self.tree.client.setattr(self.handle, &change)?;
+        let host = self.tree.client.setattr(self.handle()?, &change)?;
         self.learn(host);
         Ok(())
     }
 
     fn lookup(&self, name: &FileName) -> Result<InodeRef, Errno> {
-        let walked = self.tree.ask(|client| {
-            let walked = client.walk(self.handle, &[name.as_bytes()])?;
-            match walked.stop {
-                Some(EMFILE) if walked.found.is_empty() => Err(EMFILE),
-                _ => Ok(walked),
-            }
-        })?;
-        match walked.found.into_iter().next() {
-            Some(found) => Ok(self.wrap(found)),
-            None => Err(walked.stop.unwrap_or(ENOENT)),
+        if let Some(told) = self.told(name) {
+            return Ok(told);
         }
+        let found = self.walk(name)?;
+        if !self.tree.is_shared() {
+            self.tree.ahead.asked(self.handle()?);
+        }
+        Ok(found)
     }
 
     fn list(&self) -> Result<Arc<Listing>, Errno> {
@@ -376,7 +371,7 @@ impl Inode for GoferInode {
     }
 
     fn create(&self, name: &FileName, node: NewNode<'_>, owner: Owner) -> Result<InodeRef, Errno> {
-        let (dir, name) = (self.handle, name.as_bytes());
+        let (dir, entry) = (self.handle()?, name.as_bytes());
         let mode = u32::from(owner.mode.bits());
         let host = gofer::Owner {
             uid: owner.uid,
@@ -384,16 +379,16 @@ impl Inode for GoferInode {
         };
         let opened = matches!(node, NewNode::Regular);
         let made = self.tree.ask(|client| match &node {
-            NewNode::Regular => client.create(dir, name, mode, host),
-            NewNode::Directory => client.mkdir(dir, name, mode, host),
-            NewNode::Symlink(text) => client.symlink(dir, name, text, host),
-            NewNode::Fifo => client.mknod(dir, name, FileKind::Fifo.bits() | mode, 0, host),
-            NewNode::Socket => client.mknod(dir, name, FileKind::Socket.bits() | mode, 0, host),
+            NewNode::Regular => client.create(dir, entry, mode, host),
+            NewNode::Directory => client.mkdir(dir, entry, mode, host),
+            NewNode::Symlink(text) => client.symlink(dir, entry, text, host),
+            NewNode::Fifo => client.mknod(dir, entry, FileKind::Fifo.bits() | mode, 0, host),
+            NewNode::Socket => client.mknod(dir, entry, FileKind::Socket.bits() | mode, 0, host),
             NewNode::Device(kind, number) => {
-                client.mknod(dir, name, kind.bits() | mode, number.to_raw(), host)
+                client.mknod(dir, entry, kind.bits() | mode, number.to_raw(), host)
             }
         })?;
-        self.entries_changed();
+        self.entry_changed(name);
         let inode = self.wrap(made);
         if opened && let Some(data) = &inode.data {
             data.host.opened.both();
@@ -406,10 +401,10 @@ impl Inode for GoferInode {
             uid: owner.uid,
             gid: owner.gid,
         };
-        let made = self
-            .tree
-            .client
-            .create_unnamed(self.handle, owner.mode.bits().into(), host)?;
+        let made =
+            self.tree
+                .client
+                .create_unnamed(self.handle()?, owner.mode.bits().into(), host)?;
         let inode = self.wrap(made);
         if let Some(data) = &inode.data {
             data.host.opened.both();
@@ -422,15 +417,18 @@ impl Inode for GoferInode {
         let attr = self
             .tree
             .client
-            .link(other.handle, self.handle, name.as_bytes())?;
+            .link(other.handle()?, self.handle()?, name.as_bytes())?;
         other.learn(attr);
-        self.entries_changed();
+        self.entry_changed(name);
         Ok(())
     }
 
     fn unlink(&self, name: &FileName, child: &InodeRef) -> Result<(), Errno> {
-        self.tree.client.unlink(self.handle, name.as_bytes())?;
-        self.entries_changed();
+        if let Ok(child) = self.as_gofer(child) {
+            child.handle()?;
+        }
+        self.tree.client.unlink(self.handle()?, name.as_bytes())?;
+        self.entry_changed(name);
         if let Ok(child) = self.as_gofer(child) {
             let last = child.meta.lock().host.nlink <= 1;
             child.forget_attr();
@@ -443,8 +441,8 @@ impl Inode for GoferInode {
     }
 
     fn rmdir(&self, name: &FileName, child: &InodeRef) -> Result<(), Errno> {
-        self.tree.client.rmdir(self.handle, name.as_bytes())?;
-        self.entries_changed();
+        self.tree.client.rmdir(self.handle()?, name.as_bytes())?;
+        self.entry_changed(name);
         if let Ok(child) = self.as_gofer(child) {
             child.forget_attr();
         }
@@ -464,25 +462,25 @@ impl Inode for GoferInode {
             RenameMode::NoReplace => Rename::NoReplace,
             RenameMode::Exchange => Rename::Exchange,
         };
+        // Both with handles: their names are theirs no more.
+        let moved = self.walk(name)?;
         let replaced = match mode {
-            RenameMode::Replace => to.lookup(new_name).ok(),
-            _ => None,
+            RenameMode::Replace | RenameMode::Exchange => to.walk(new_name).ok(),
+            RenameMode::NoReplace => None,
         };
         self.tree.client.rename(
-            self.handle,
+            self.handle()?,
             name.as_bytes(),
-            to.handle,
+            to.handle()?,
             new_name.as_bytes(),
             how,
         )?;
-        self.entries_changed();
-        to.entries_changed();
+        self.entry_changed(name);
+        to.entry_changed(new_name);
         // One name less, and a new ctime for what moved.
-        let moved = to.lookup(new_name).ok();
-        for inode in replaced.iter().chain(&moved) {
-            if let Ok(inode) = self.as_gofer(inode) {
-                inode.forget_attr();
-            }
+        moved.forget_attr();
+        if let Some(replaced) = replaced {
+            replaced.forget_attr();
         }
         Ok(())
     }
@@ -491,7 +489,7 @@ impl Inode for GoferInode {
         if let Some(text) = self.link.get() {
             return Ok(LinkTarget::Text(text.clone()));
         }
-        let text = self.tree.client.readlink(self.handle)?;
+        let text = self.tree.client.readlink(self.handle()?)?;
         Ok(LinkTarget::Text(self.link.get_or_init(|| text).clone()))
     }
 
@@ -507,7 +505,7 @@ impl Inode for GoferInode {
                 };
                 data.host
                     .opened
-                    .ensure(&self.tree.client, self.handle, access)?;
+                    .ensure(&self.tree.client, self.handle()?, access)?;
                 self.revalidate()?;
                 Ok(Box::new(RegularFile(self)))
             }
@@ -522,7 +520,7 @@ impl Inode for GoferInode {
     }
 
     fn xattr(&self, name: &[u8]) -> Result<Vec<u8>, Errno> {
-        let ask = || self.tree.client.getxattr(self.handle, name);
+        let ask = || self.tree.client.getxattr(self.handle()?, name);
         if name != CAPABILITIES || self.tree.is_shared() {
             ask()
         } else if self.capabilities.is_so() {
@@ -538,21 +536,23 @@ impl Inode for GoferInode {
             XattrMode::Create => gofer::XattrMode::Create,
             XattrMode::Replace => gofer::XattrMode::Replace,
         };
-        self.tree.client.setxattr(self.handle, name, value, mode)?;
+        self.tree
+            .client
+            .setxattr(self.handle()?, name, value, mode)?;
         self.capabilities.changed();
         self.forget_attr();
         Ok(())
     }
 
     fn remove_xattr(&self, name: &[u8]) -> Result<(), Errno> {
-        self.tree.client.removexattr(self.handle, name)?;
+        self.tree.client.removexattr(self.handle()?, name)?;
         self.capabilities.changed();
         self.forget_attr();
         Ok(())
     }
 
     fn list_xattr(&self) -> Result<Vec<Vec<u8>>, Errno> {
-        let names = self.tree.client.listxattr(self.handle)?;
+        let names = self.tree.client.listxattr(self.handle()?)?;
         let names = names
             .split(|&byte| byte == 0)
             .filter(|name| !name.is_empty());
@@ -566,7 +566,7 @@ impl Inode for GoferInode {
             .as_ref()
             .and_then(|data| data.failed.lock().take());
         self.tree.client.fsync(
-            self.handle,
+            self.handle()?,
             if data_only { Fsync::Data } else { Fsync::All },
         )?;
         failed.map_or(Ok(()), Err)
@@ -581,9 +581,12 @@ impl Inode for GoferInode {
         self.flush()?;
         data.host
             .opened
-            .ensure(&self.tree.client, self.handle, Access::Write)?;
+            .ensure(&self.tree.client, self.handle()?, Access::Write)?;
         let mode = FallocateMode::from_bits(mode).ok_or(syscalls::errno::EOPNOTSUPP)?;
-        let host = self.tree.client.fallocate(self.handle, mode, offset, len)?;
+        let host = self
+            .tree
+            .client
+            .fallocate(self.handle()?, mode, offset, len)?;
         self.learn(host);
         if mode == FallocateMode::KEEP_SIZE | FallocateMode::PUNCH_HOLE {
             data.cache.punch(offset, end)?;
@@ -609,6 +612,6 @@ impl Inode for GoferInode {
 
 impl Drop for GoferInode {
     fn drop(&mut self) {
-        self.tree.dropped(self.handle);
+        self.tree.dropped(self.handle.get(), self.number);
     }
 }

@@ -5,15 +5,19 @@
 //! pages are cached and writes go back later ([`write_back`]); in a *shared* one
 //! attributes are asked for again and writes go through at once.
 
+mod ahead;
 mod backing;
+mod capabilities;
 mod convert;
 mod dir;
 mod file;
+mod handle;
 mod inode;
 mod open;
 mod write_back;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Weak};
 
 use gofer::{Attr as HostAttr, Client, Handle, TreeId};
@@ -21,10 +25,12 @@ use platform::MemoryFile;
 use syscalls::Errno;
 use syscalls::errno::EMFILE;
 
+use self::ahead::Ahead;
+use self::handle::LazyHandle;
 use self::inode::GoferInode;
 pub use self::write_back::WriteBack;
 use crate::sync::{Level, Mutex};
-use crate::vfs::{FileSystem, FsInfo, InodeRef, SuperBlock};
+use crate::vfs::{FileName, FileSystem, FsInfo, Inode, InodeRef, SuperBlock};
 
 /// Whether others write to a tree while the sandbox uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +48,25 @@ pub(crate) struct Tree {
     sharing: Sharing,
     root: Handle,
     write_back: WriteBack,
-    inodes: Mutex<HashMap<Handle, Weak<GoferInode>>>,
+    inodes: Mutex<Inodes>,
+    ahead: Ahead,
     /// References to give back to the Gofer, in batches.
     forgotten: Mutex<Vec<Handle>>,
+}
+
+/// The inodes of a tree that are in use.
+#[derive(Default)]
+struct Inodes {
+    by_handle: HashMap<Handle, Weak<GoferInode>>,
+    /// In an exclusive tree: those without a handle too.
+    by_number: HashMap<Number, Weak<GoferInode>>,
+}
+
+/// What makes an inode without a handle the same as another: its device and number there.
+type Number = (u64, u64);
+
+fn number(attr: &HostAttr) -> Number {
+    (attr.dev, attr.ino)
 }
 
 struct GoferFs(Arc<Tree>);
@@ -68,13 +90,12 @@ pub fn mount(
         sharing,
         root,
         write_back: write_back.clone(),
-        inodes: Mutex::new(Level::Wait, HashMap::new()),
+        inodes: Mutex::new(Level::Wait, Inodes::default()),
+        ahead: Ahead::default(),
         forgotten: Mutex::new(Level::Leaf, Vec::new()),
     });
     let super_block = SuperBlock::new(Box::new(GoferFs(tree.clone())), source);
-    let inode = GoferInode::new(&tree, &super_block, root, attr);
-    tree.inodes.lock().insert(root, Arc::downgrade(&inode));
-    Ok(inode)
+    Ok(tree.inode(&super_block, &tree, root, attr))
 }
 
 impl Tree {
@@ -92,16 +113,39 @@ impl Tree {
     ) -> Arc<GoferInode> {
         let known = {
             let mut inodes = self.inodes.lock();
-            let Some(known) = inodes.get(&handle).and_then(Weak::upgrade) else {
-                let made = GoferInode::new(tree, super_block, handle, attr);
-                inodes.insert(handle, Arc::downgrade(&made));
-                return made;
+            let Some(known) = inodes.by_handle.get(&handle).and_then(Weak::upgrade) else {
+                let waits = inodes.by_number.get(&number(&attr)).and_then(Weak::upgrade);
+                let inode = match waits.filter(|inode| inode.handle.set(handle)) {
+                    Some(inode) => inode,
+                    None => {
+                        let lazy = LazyHandle::known(handle);
+                        let made = GoferInode::new(tree, super_block, lazy, attr);
+                        inodes.note_number(&made, &attr);
+                        made
+                    }
+                };
+                inodes.by_handle.insert(handle, Arc::downgrade(&inode));
+                return inode;
             };
             known
         };
         // The inode holds a reference already.
         self.forget(handle);
         known
+    }
+
+    /// The inode with attributes `attr`, to which `name` in `dir` leads: without a handle, if
+    /// it is not known yet.
+    fn told(&self, dir: &GoferInode, name: &FileName, attr: HostAttr) -> Option<Arc<GoferInode>> {
+        let dir = dir.this.upgrade()?;
+        let mut inodes = self.inodes.lock();
+        let known = inodes.by_number.get(&number(&attr)).and_then(Weak::upgrade);
+        Some(known.unwrap_or_else(|| {
+            let lazy = LazyHandle::of(dir.clone(), name.clone());
+            let made = GoferInode::new(&dir.tree, dir.super_block(), lazy, attr);
+            inodes.note_number(&made, &attr);
+            made
+        }))
     }
 
     /// Asks the Gofer. Where it is out of descriptors, cached names give some up.
@@ -136,18 +180,34 @@ impl Tree {
     }
 
     /// An inode object went away.
-    fn dropped(&self, handle: Handle) {
+    fn dropped(&self, handle: Option<Handle>, number: Number) {
         {
             let mut inodes = self.inodes.lock();
-            // A new object may have taken its place already.
-            if inodes
-                .get(&handle)
-                .is_some_and(|weak| weak.strong_count() == 0)
-            {
-                inodes.remove(&handle);
+            if let Some(handle) = handle {
+                remove_dead(&mut inodes.by_handle, handle);
             }
+            remove_dead(&mut inodes.by_number, number);
         }
-        self.forget(handle);
+        if let Some(handle) = handle {
+            self.forget(handle);
+        }
+    }
+}
+
+impl Inodes {
+    fn note_number(&mut self, inode: &Arc<GoferInode>, attr: &HostAttr) {
+        if !inode.tree.is_shared() {
+            self.by_number.insert(number(attr), Arc::downgrade(inode));
+        }
+    }
+}
+
+/// Takes an entry out whose inode is gone. A new object may have taken its place already.
+fn remove_dead<K: std::hash::Hash + Eq>(map: &mut HashMap<K, Weak<GoferInode>>, key: K) {
+    if let Entry::Occupied(entry) = map.entry(key)
+        && entry.get().strong_count() == 0
+    {
+        entry.remove();
     }
 }
 
@@ -178,7 +238,7 @@ impl FileSystem for GoferFs {
     fn drop_clean_pages(&self) {
         // What cannot be written now stays; who wrote it hears of that.
         let _ = self.0.write_back.flush_all();
-        let inodes: Vec<_> = self.0.inodes.lock().values().cloned().collect();
+        let inodes: Vec<_> = self.0.inodes.lock().by_handle.values().cloned().collect();
         for data in inodes.iter().filter_map(Weak::upgrade) {
             if let Some(data) = &data.data {
                 data.cache.drop_clean();

@@ -43,6 +43,13 @@ $RT kill c2 KILL
 until_true is c2 stopped
 $RT delete c2
 
+# who listens, as ss(8) asks
+bundle s '["sh", "-c", "ss -tlnH | tr -s [:blank:] _ | cut -d_ -f1,4; ls /sys/class/net"]' "$HOSTS"' | .process.env = ["PATH=/bin:/usr/bin"]
+ | .mounts += [{destination: "/usr", type: "bind", source: "/usr", options: ["rbind"]},
+     {destination: "/sys", type: "sysfs", source: "sysfs", options: ["ro"]}]'
+for name in lib lib64; do ln -sfn usr/$name s/rootfs/$name; done
+$RT run -b s c3 2>>stderr
+
 # two containers in one namespace, and a process of the host
 cp www/file d/rootfs/file
 bundle d '["httpd", "-f", "-p", "127.0.0.1:8080", "-h", "/"]' "$SHARED"

@@ -31,6 +31,13 @@ in_guest 'timeout 20 wget -qO- http://10.9.0.77:81/ 2>&1 | grep -o "Host is unre
 in_guest 'wget -qO- http://127.0.0.1:81/ 2>&1 | grep -o "Connection refused"'
 in_guest 'ip address show dev eth0 | grep -o "inet6* [0-9.fd:]*/[0-9]*" | sort; ip route'
 
+# interfaces as sysfs has them
+SYSFS='.mounts += [{destination: "/sys", type: "sysfs", source: "sysfs", options: ["ro"]}]'
+bundle s '["sh", "-c", "ls /sys/class/net; cd /sys/class/net/eth0; grep . mtu broadcast flags operstate type duplex"]' "$NETWORK | $SYSFS"
+$RT run -b s c1 2>>stderr
+bundle s '["sh", "-c", "cat /sys/class/net/eth0/address"]' "$NETWORK | $SYSFS"
+[ "$($RT run -b s c1 2>>stderr)" = "$(ip -n inner -j link show eth0 | jq -r '.[0].address')" ] && echo "its own address"
+
 # a server inside
 cp www/file b/rootfs/file
 bundle b '["sh", "-c", "httpd -f -p [::]:8080 -h / & touch /tmp/ready; wait"]' "$NETWORK"

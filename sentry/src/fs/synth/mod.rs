@@ -17,7 +17,7 @@ mod text;
 pub use dir::{Listed, Listing, open_dir};
 pub use inode::{Behaviour, Node, Synthetic};
 pub use instance::Instance;
-pub use series::{Members, Series};
+pub use series::{Members, Series, numbered};
 pub use table::{Context, Entry, Refusal, Site, TableDir, set};
 pub use text::{Opener, Text, open_text};
 

@@ -1,4 +1,5 @@
-//! Directories with numbered members: cpu0, cpu1 … beside what a table has.
+//! Directories with members that have numbers: cpu0, cpu1 … or network interfaces, beside
+//! what a table has.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -14,10 +15,8 @@ use crate::vfs::{Attr, FileKind, FileName, FileOps, InodeRef, Mode, OpenMode, Ow
 
 /// What the numbered members are.
 pub struct Members<C> {
-    /// Before the number.
-    pub prefix: &'static str,
-    /// How many there are: numbers start at 0.
-    pub count: fn(&C) -> u32,
+    /// Their numbers, rising, and names.
+    pub names: fn(&C) -> Vec<(u32, String)>,
     /// Type.
     pub kind: FileKind,
     /// Mode.
@@ -26,6 +25,13 @@ pub struct Members<C> {
     pub numbers: u64,
     /// Makes one.
     pub make: fn(&Site<'_, C>, u32) -> InodeRef,
+}
+
+/// Names of so many: a prefix, and numbers from 0.
+#[must_use]
+pub fn numbered(prefix: &str, count: u32) -> Vec<(u32, String)> {
+    let name = |number| (number, format!("{prefix}{number}"));
+    (0..count).map(name).collect()
 }
 
 /// See the module.
@@ -48,8 +54,8 @@ impl<C: Context> Series<C> {
         }
     }
 
-    fn count(&self) -> u32 {
-        (self.members.count)(self.table.context())
+    fn names(&self) -> Vec<(u32, String)> {
+        (self.members.names)(self.table.context())
     }
 
     fn ino(&self, index: u32) -> u64 {
@@ -58,13 +64,9 @@ impl<C: Context> Series<C> {
 
     /// Which member has the name; `ENOENT`.
     fn index(&self, name: &FileName) -> Result<u32, Errno> {
-        let text = std::str::from_utf8(name.as_bytes()).map_err(|_| ENOENT)?;
-        let digits = text.strip_prefix(self.members.prefix).ok_or(ENOENT)?;
-        let index: u32 = digits.parse().map_err(|_| ENOENT)?;
-        let canonical = index.to_string() == digits;
-        (canonical && index < self.count())
-            .then_some(index)
-            .ok_or(ENOENT)
+        let mut names = self.names().into_iter();
+        let found = names.find(|(_, own)| own.as_bytes() == name.as_bytes());
+        found.map(|(index, _)| index).ok_or(ENOENT)
     }
 }
 
@@ -76,7 +78,9 @@ impl<C: Context> Behaviour for Series<C> {
     fn attr(&self, attr: &mut Attr) -> Result<(), Errno> {
         self.table.attr(attr)?;
         if self.members.kind == FileKind::Directory {
-            attr.nlink = attr.nlink.saturating_add(self.count());
+            attr.nlink = attr
+                .nlink
+                .saturating_add(self.names().len().try_into().unwrap_or(0));
         }
         Ok(())
     }
@@ -136,9 +140,8 @@ impl<C: Context> Listing for Series<C> {
             flow
         })?;
         let end = self.table.end();
-        for index in 0..self.count() {
+        for (index, name) in self.names() {
             let key = end + u64::from(index);
-            let name = format!("{}{index}", self.members.prefix);
             let child = Listed {
                 key,
                 name: name.as_bytes(),
@@ -155,7 +158,7 @@ impl<C: Context> Listing for Series<C> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Members, Series};
+    use super::{Members, Series, numbered};
     use crate::fs::synth::{Context, Entry, Instance, Listing, Site, Synthetic, TableDir};
     use crate::vfs::{FileKind, FileName, Inode, Mode, Owner, SuperBlock};
     use std::ops::ControlFlow;
@@ -166,8 +169,7 @@ mod tests {
 
     const TABLE: &[Entry<Three>] = &[Entry::fixed("online", "0-2\n")];
     const MEMBERS: Members<Three> = Members {
-        prefix: "cpu",
-        count: |_| 3,
+        names: |_| numbered("cpu", 3),
         kind: FileKind::Directory,
         mode: 0o755,
         numbers: 10,

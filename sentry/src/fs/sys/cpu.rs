@@ -5,7 +5,7 @@ use syscalls::errno::EPERM;
 
 use super::{E, Machine, set_size};
 use crate::fs::processor::{Cache, Processor, list, mask};
-use crate::fs::synth::{Context, Entry, Members, Refusal, Series, Site, TableDir};
+use crate::fs::synth::{Context, Entry, Members, Refusal, Series, Site, TableDir, numbered};
 use crate::task::all_cpus;
 use crate::vfs::{Attr, FileKind, InodeRef, SetAttr};
 
@@ -30,8 +30,7 @@ const SMT: &[E] = &[
 ];
 
 const CPUS: Members<Machine> = Members {
-    prefix: "cpu",
-    count: Machine::cpus,
+    names: |machine| numbered("cpu", machine.cpus()),
     kind: FileKind::Directory,
     mode: 0o755,
     numbers: 1 << 10,
@@ -128,8 +127,10 @@ const TOPOLOGY: &[Entry<Cpu>] = &[
 ];
 
 const CACHES: Members<Cpu> = Members {
-    prefix: "index",
-    count: |_| u32::try_from(Processor::get().caches.len()).unwrap_or(0),
+    names: |_| {
+        let count = u32::try_from(Processor::get().caches.len()).unwrap_or(0);
+        numbered("index", count)
+    },
     kind: FileKind::Directory,
     mode: 0o755,
     numbers: 1 << 4,

@@ -114,7 +114,7 @@ const CLASS: &[E] = &[
     dir("block", &[]),
     dir("mem", &[]),
     dir("misc", &[]),
-    dir("net", net::CLASS),
+    net::CLASS,
     dir("power_supply", &[]),
     dir("thermal", &[]),
     dir("tty", &[]),
@@ -123,7 +123,7 @@ const CLASS: &[E] = &[
 const DEVICES: &[E] = &[
     dir("platform", &[]),
     dir("system", SYSTEM),
-    dir("virtual", &[dir("net", net::INTERFACES)]),
+    dir("virtual", &[net::INTERFACES]),
 ];
 
 const SYSTEM: &[E] = &[

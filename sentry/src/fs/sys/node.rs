@@ -5,7 +5,7 @@ use syscalls::Errno;
 use super::{E, Machine};
 use crate::fs::proc::Memory;
 use crate::fs::processor::{list, mask};
-use crate::fs::synth::{Entry, Members, Opener, Series, Site, put};
+use crate::fs::synth::{Entry, Members, Opener, Series, Site, numbered, put};
 use crate::task::all_cpus;
 use crate::vfs::{FileKind, InodeRef};
 
@@ -41,8 +41,7 @@ const NODE: &[E] = &[
 ];
 
 const CPUS: Members<Machine> = Members {
-    prefix: "cpu",
-    count: Machine::cpus,
+    names: |machine| numbered("cpu", machine.cpus()),
     kind: FileKind::Symlink,
     mode: 0o777,
     numbers: 1,

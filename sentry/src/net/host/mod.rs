@@ -14,6 +14,7 @@
 //! Differs from Linux: MSG_ZEROCOPY copies, and SO_ZEROCOPY cannot be set; data that a fault
 //! keeps from being copied out are lost; packet sockets cannot be had.
 
+mod list;
 pub mod maker;
 mod message;
 mod options;

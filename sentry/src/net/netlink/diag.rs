@@ -41,10 +41,6 @@ pub(super) fn answer(
         AF_INET6 => Family::V6,
         _ => return Err(ENOENT),
     };
-    if namespace.internet.links.host().is_some() {
-        // Who asks in vain reads /proc/net instead.
-        return Err(ENOENT);
-    }
     let protocol = match i32::from(asked.protocol) {
         IPPROTO_TCP => Protocol::Tcp,
         IPPROTO_UDP => Protocol::Udp,
@@ -53,7 +49,10 @@ pub(super) fn answer(
     if request.head.flags & NLM_F_DUMP == 0 {
         return Err(EOPNOTSUPP.why("one socket of sock_diag"));
     }
-    let listed = namespace.internet.list(protocol, family);
+    let listed = match namespace.internet.links.host() {
+        Some(host) => host.list(protocol, family)?,
+        None => namespace.internet.list(protocol, family),
+    };
     let fits = |socket: &&Listed| asked.states & (1 << socket.state) != 0;
     let messages = listed.iter().filter(fits).map(message).collect();
     Ok(dump(messages, &request.head, pid))

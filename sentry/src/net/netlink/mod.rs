@@ -11,5 +11,6 @@ mod route;
 mod socket;
 mod unix_diag;
 
-pub(super) use self::route::{IFF_UP, broadcast, flags, hardware, set_flags};
+pub(super) use self::route::{IFF_UP, broadcast, set_flags};
+pub(crate) use self::route::{flags, hardware};
 pub use self::socket::{NetlinkPorts, NetlinkSocket};

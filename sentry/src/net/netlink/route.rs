@@ -100,7 +100,7 @@ pub(super) fn answer(
 }
 
 /// IFF_*.
-pub(in crate::net) fn flags(link: &Link) -> u32 {
+pub(crate) fn flags(link: &Link) -> u32 {
     let up = if link.up { RUNNING } else { 0 };
     up | if link.is_loopback() {
         IFF_LOOPBACK
@@ -110,7 +110,7 @@ pub(in crate::net) fn flags(link: &Link) -> u32 {
 }
 
 /// ARPHRD_*.
-pub(in crate::net) fn hardware(link: &Link) -> u16 {
+pub(crate) fn hardware(link: &Link) -> u16 {
     if link.is_loopback() {
         LOOPBACK_HARDWARE
     } else {

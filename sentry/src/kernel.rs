@@ -219,17 +219,25 @@ impl Kernel {
         Ok(self.host_watcher.get_or_init(|| made).clone())
     }
 
-    /// The internal tmpfs that holds files without a name.
+    /// What a container's pages are allocated from.
+    pub fn memory_of(&self, group: &Arc<Group>) -> MemoryFile {
+        group.memory().unwrap_or_else(|| self.memory.clone())
+    }
+
+    /// The internal tmpfs that holds files without a name: the first container's.
     pub fn shared_memory(&self) -> Arc<Mount> {
-        let make = || {
-            let options = tmpfs::Options {
-                size: Some(self.memory.limit()),
-                ..tmpfs::Options::default()
-            };
-            let root = tmpfs::new(&self.memory, options, "tmpfs");
-            Mount::new(Dentry::root(root), MountFlags::default())
-        };
+        let make = || self.unnamed_files(&self.memory);
         self.shared_memory.get_or_init(make).clone()
+    }
+
+    /// Such a tmpfs.
+    pub(crate) fn unnamed_files(&self, memory: &MemoryFile) -> Arc<Mount> {
+        let options = tmpfs::Options {
+            size: Some(self.memory.limit()),
+            ..tmpfs::Options::default()
+        };
+        let root = tmpfs::new(memory, options, "tmpfs");
+        Mount::new(Dentry::root(root), MountFlags::default())
     }
 }
 

@@ -117,8 +117,8 @@ stop_docker() {
   find exec -name state.json
 }
 
-# start_containerd: a daemon of this script's own, which finds shims beside the runtime under
-# test; `ctr` talks to it. Again after stop_containerd, it goes on where it was. Control groups
+# start_containerd [CRI]: a daemon of this script's own, which finds shims beside the runtime under
+# test, with the CRI plugin if it is given a configuration; `ctr` talks to it. Again after stop_containerd, it goes on where it was. Control groups
 # are called after the namespace: all scripts share them.
 start_containerd() {
   export CONTAINERD_NAMESPACE=${PWD##*/}
@@ -128,11 +128,12 @@ start_containerd() {
 version = 2
 root = "$PWD/root"
 state = "$PWD/run"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
+$([ $# -gt 0 ] || echo 'disabled_plugins = ["io.containerd.grpc.v1.cri"]')
 [grpc]
   address = "$PWD/c.sock"
 [ttrpc]
   address = "$PWD/t.sock"
+${1-}
 J
   PATH=$(dirname "$RUNTIME"):$PATH containerd -c config.toml >> daemon.log 2>&1 &
   DAEMON=$!

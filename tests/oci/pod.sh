@@ -65,6 +65,21 @@ word $RT exec a true
 $RT resume a
 status a
 
+# what one may use of memory is its own affair: files in memory count, too
+LIMITED='.linux.resources.memory.limit = 67108864'
+member e '["sh", "-c", "touch /tmp/up; while :; do sleep 0.1; done"]' "$ALL" "$LIMITED"
+$RT create -b e e </dev/null >out 2>&1
+$RT start e
+until_true $RT exec e test -e /tmp/up
+say "too much" $RT exec e tail /dev/zero
+say "too many files" $RT exec e sh -c 'dd if=/dev/zero of=/tmp/file bs=1M count=100; echo "dd: $?"; rm /tmp/file'
+say "some again" $RT exec e dd if=/dev/zero of=/tmp/file bs=1M count=40
+say "more allowed" $RT update --memory 134217728 e
+say "many files" $RT exec e dd if=/dev/zero of=/tmp/file bs=1M count=90
+say "no limit" $RT exec b sh -c 'head -c 200000000 /dev/zero > /tmp/file; stat -c %s /tmp/file; rm /tmp/file'
+status b; status e
+$RT delete --force e
+
 # the end of one is not the end of the others
 until_true $RT exec a test -e /tmp/up
 say "kill a" $RT kill a TERM

@@ -4,8 +4,8 @@ use std::process::{Command, ExitCode};
 
 use crate::{checks, step};
 
-/// Programs that tests run, and the Debian packages they come from.
-const NEEDED: [(&str, &str); 14] = [
+/// Programs and files that tests use, and the Debian packages they come from.
+const NEEDED: [(&str, &str); 16] = [
     ("gcc", "gcc libc6-dev"),
     ("debootstrap", "debootstrap"),
     ("busybox", "busybox-static"),
@@ -20,6 +20,11 @@ const NEEDED: [(&str, &str); 14] = [
     ("dockerd", "docker.io"),
     ("containerd", "containerd"),
     ("newuidmap", "uidmap"),
+    ("/usr/lib/cni/bridge", "containernetworking-plugins"),
+    (
+        "/usr/lib/python3/dist-packages/grpc/__init__.py",
+        "python3-grpcio",
+    ),
 ];
 
 fn is_there(program: &str) -> bool {

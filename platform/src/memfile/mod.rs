@@ -9,7 +9,12 @@
 //! given out again: that costs a tenth of handing it back to the host and faulting in a
 //! new one. What is free beyond [`STOCK`] is given back at once, the rest by
 //! [`MemoryFile::trim`].
+//!
+//! Some users of the file may have a limit of their own: their handles share an account
+//! ([`MemoryFile::with_account`]), and so do the pages that were allocated through those,
+//! whoever has references on them later.
 
+mod account;
 mod copy;
 mod free;
 mod pages;
@@ -31,6 +36,7 @@ use syscalls::{Errno, PAGE_SIZE};
 
 use crate::host::{errno, memfd};
 use crate::usercopy;
+use account::Account;
 use free::{FreePages, Run, State};
 pub use pages::Pages;
 use refs::Refs;
@@ -55,6 +61,17 @@ pub enum Fill {
 #[derive(Clone)]
 pub struct MemoryFile {
     inner: Arc<Inner>,
+    /// What is allocated through this handle counts there, too.
+    account: Option<Arc<Account>>,
+}
+
+/// Which limit an allocation would have gone beyond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The file's.
+    File,
+    /// That of the handle's account.
+    Account,
 }
 
 struct Inner {
@@ -75,14 +92,14 @@ struct Inner {
 
 thread_local! {
     /// The last allocation of this thread was refused for lack of memory.
-    static REFUSED: Cell<bool> = const { Cell::new(false) };
+    static REFUSED: Cell<Option<Refusal>> = const { Cell::new(None) };
 }
 
 /// Whether the calling thread's last allocation, of any file, failed because there was no
-/// memory left. Answers true once for a failure: whoever asks is to deal with it.
+/// memory left. Answers once for a failure: whoever asks is to deal with it.
 #[must_use]
-pub fn take_refusal() -> bool {
-    REFUSED.replace(false)
+pub fn take_refusal() -> Option<Refusal> {
+    REFUSED.take()
 }
 
 impl MemoryFile {
@@ -128,7 +145,33 @@ impl MemoryFile {
         };
         Ok(MemoryFile {
             inner: Arc::new(inner),
+            account: None,
         })
+    }
+
+    /// A handle on the file with an account of its own: what is allocated through it, and
+    /// through its clones, may come to `limit` bytes (rounded down to whole pages).
+    #[must_use]
+    pub fn with_account(&self, limit: u64) -> Self {
+        MemoryFile {
+            inner: self.inner.clone(),
+            account: Some(Arc::new(Account::new(limit >> PAGE_SHIFT))),
+        }
+    }
+
+    /// Allows the handle's account `bytes` (rounded down to whole pages) from now on. What it
+    /// has beyond stays. Nothing without an account.
+    pub fn set_account_limit(&self, bytes: u64) {
+        if let Some(account) = &self.account {
+            account.set_limit(bytes >> PAGE_SHIFT);
+        }
+    }
+
+    /// Bytes that the handle's account has; without one, [`Self::used`].
+    #[must_use]
+    pub fn charged(&self) -> u64 {
+        let account = self.account.as_ref();
+        account.map_or_else(|| self.used(), |account| account.used() << PAGE_SHIFT)
     }
 
     /// Allocates one run of `count` pages (at least 1); `ENOMEM` at the limit.
@@ -159,8 +202,16 @@ impl MemoryFile {
     /// Takes `count` pages from the free ones; if that fails, once more after waiting for
     /// those that are just being handed back, with used and clean ones joined.
     fn take<T>(&self, count: u64, take: impl Fn(&mut FreePages) -> Option<T>) -> Option<T> {
+        let account = self.account.as_ref();
+        if !account.is_none_or(|account| account.charge(count)) {
+            REFUSED.set(Some(Refusal::Account));
+            return None;
+        }
         let found = self.take_if_any(count, take);
-        REFUSED.set(found.is_none());
+        if let (None, Some(account)) = (&found, account) {
+            account.discharge(count);
+        }
+        REFUSED.set(found.is_none().then_some(Refusal::File));
         found
     }
 
@@ -200,6 +251,9 @@ impl MemoryFile {
         };
         let count = runs.iter().map(|(_, count)| count).sum();
         self.inner.used.fetch_sub(count, Ordering::Relaxed);
+        if let Some(account) = &self.account {
+            account.discharge(count);
+        }
         let stock = {
             let mut free = free.lock();
             for &(start, count) in runs {
@@ -277,8 +331,10 @@ impl MemoryFile {
         self.inner.size
     }
 
+    /// The same account of the same file.
     fn is_same(&self, other: &MemoryFile) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner)
+        let account = |file: &MemoryFile| file.account.as_ref().map(Arc::as_ptr);
+        Arc::ptr_eq(&self.inner, &other.inner) && account(self) == account(other)
     }
 }
 

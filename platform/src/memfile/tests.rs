@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use syscalls::errno::{EFAULT, EINVAL, ENOMEM, EOPNOTSUPP, EPERM};
 
-use super::{Fill, MemoryFile, Pages, take_refusal};
+use super::{Fill, MemoryFile, Pages, Refusal, take_refusal};
 
 const PAGE: u64 = 4096;
 const GIB: u64 = 1 << 30;
@@ -230,9 +230,12 @@ fn a_limit_counts_free_pages_that_keep_their_memory() {
     for pages in [&kept, &dropped] {
         file.write(pages.offset(), &[7; 10 * 4096]).unwrap();
     }
-    assert!(!take_refusal());
+    assert_eq!(take_refusal(), None);
     assert_eq!(file.allocate(1, Fill::Zero).err(), Some(ENOMEM));
-    assert_eq!((take_refusal(), take_refusal()), (true, false));
+    assert_eq!(
+        (take_refusal(), take_refusal()),
+        (Some(Refusal::File), None)
+    );
     drop(dropped);
     // The pages that were dropped are too few in one piece, and new ones too many with them.
     let held = file.allocate(9, Fill::Zero).unwrap();
@@ -245,4 +248,40 @@ fn a_limit_counts_free_pages_that_keep_their_memory() {
     assert_eq!(file.limit(), 64 * PAGE);
     drop((held, new));
     assert_eq!(file.allocate(64, Fill::Zero).unwrap().count(), 64);
+}
+
+#[test]
+fn an_account_holds_what_was_allocated_through_it() {
+    let file = MemoryFile::new(64 * PAGE).unwrap();
+    let (first, second) = (
+        file.with_account(4 * PAGE + 5),
+        file.with_account(10 * PAGE),
+    );
+    let mut pages = first.allocate(4, Fill::Zero).unwrap();
+    assert_eq!(first.clone().allocate(1, Fill::Zero).err(), Some(ENOMEM));
+    assert_eq!(take_refusal(), Some(Refusal::Account));
+    assert_eq!(first.allocate_runs(1, Fill::Zero).err(), Some(ENOMEM));
+    let others = second.allocate_runs(10, Fill::Zero).unwrap();
+    let charged = || (first.charged() / PAGE, second.charged() / PAGE);
+    assert_eq!((charged(), file.charged()), ((4, 10), 14 * PAGE));
+    // Whoever has the last reference gives the page back to who allocated it.
+    let shared = pages.slice(1, 2);
+    let rest = pages.split_off(3);
+    drop(pages);
+    assert_eq!(charged(), (3, 10));
+    drop((shared, rest));
+    assert_eq!(charged(), (0, 10));
+    // Pages of two accounts are never one run.
+    let mut own = first.allocate(1, Fill::Zero).unwrap();
+    for run in others {
+        assert!(own.append(run).is_err());
+    }
+    assert_eq!(charged(), (1, 0));
+    first.set_account_limit(2 * PAGE);
+    assert_eq!(first.allocate(2, Fill::Zero).err(), Some(ENOMEM));
+    // What the file itself cannot give is not charged.
+    first.set_account_limit(u64::MAX);
+    assert_eq!(first.allocate(64, Fill::Zero).err(), Some(ENOMEM));
+    assert_eq!(take_refusal(), Some(Refusal::File));
+    assert_eq!(charged(), (1, 0));
 }

@@ -55,7 +55,8 @@ fn oom_kills(container: &Directory, record: &Record) -> u64 {
 }
 
 /// What the host counts for the sandbox's processes; without a cgroup, what the container's
-/// own kernel counts. Tasks are always the container's own: what the host has behind them is
+/// own kernel counts. Of one that lives in another's sandbox the host knows no more than the
+/// files' server: what its programs use is what the kernel counts. Tasks are always the container's own: what the host has behind them is
 /// none of a container's business.
 fn stats(container: &Directory, record: &Record) -> Outcome<Value> {
     let own = Client::connect(container)?.stats()?;
@@ -63,6 +64,10 @@ fn stats(container: &Directory, record: &Record) -> Outcome<Value> {
         Some(cgroup) => serde_json::to_value(cgroup.stats()?).context("statistics")?,
         None => own_stats(&own),
     };
+    if record.sandbox.is_some() && record.cgroup.is_some() {
+        add(&mut stats, &own_stats(&own));
+        stats["memory"]["usage"]["limit"] = own.memory_limit.into();
+    }
     let limit = match own.tasks_limit {
         u64::MAX => 0,
         limit => limit,
@@ -83,6 +88,18 @@ fn own_stats(stats: &Stats) -> Value {
         "blkio": {},
         "hugetlb": {}
     })
+}
+
+/// Adds the numbers of `more`, name by name. What is a number in one is one in the other.
+fn add(to: &mut Value, more: &Value) {
+    let Value::Object(names) = more else {
+        let number = |value: &Value| value.as_u64().unwrap_or(0);
+        *to = number(to).saturating_add(number(more)).into();
+        return;
+    };
+    for (name, more) in names {
+        add(&mut to[name], more);
+    }
 }
 
 /// A time span as Go writes it: "5s", "500ms", "1m".
@@ -108,8 +125,20 @@ fn interval(text: &str) -> Outcome<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::interval;
+    use super::{add, interval};
+    use serde_json::json;
     use std::time::Duration;
+
+    #[test]
+    fn statistics_add_up() {
+        let mut stats = json!({ "a": { "b": 1, "c": 2 }, "d": 3 });
+        add(
+            &mut stats,
+            &json!({ "a": { "b": 10, "e": 4 }, "f": { "g": 5 } }),
+        );
+        let sum = json!({ "a": { "b": 11, "c": 2, "e": 4 }, "d": 3, "f": { "g": 5 } });
+        assert_eq!(stats, sum);
+    }
 
     #[test]
     fn spans() {

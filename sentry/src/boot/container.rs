@@ -157,11 +157,11 @@ impl Container {
     }
 
     /// Changes what its memory may grow to, bytes. In a pod the first container's limit goes
-    /// for all; those of the others are shown.
+    /// for all together.
     pub fn set_memory_limit(&self, bytes: u64) {
         match self.group.is_root() {
             true => self.kernel.set_memory_limit(bytes),
-            false => self.group.limits.set_memory(bytes),
+            false => self.group.set_memory_limit(bytes),
         }
     }
 

@@ -83,7 +83,8 @@ impl Home {
             None => NetNamespace::new(&first.net.user),
         };
         // The last thing that can fail: nothing of it is left then.
-        let group = first.group.make_container(&name, limits, pids_max);
+        let memory = &kernel.memory;
+        let group = first.group.make_container(&name, limits, pids_max, memory);
         let group = group.map_err(named)?;
         Ok(Home {
             pids,

@@ -35,7 +35,7 @@ impl Trees<'_> {
     ) -> Result<InodeRef, Errno> {
         // What is below an overlay is never written, and taken not to change.
         let sharing = if overlay { Sharing::Exclusive } else { sharing };
-        let memory = &self.kernel.memory;
+        let memory = &self.kernel.memory_of(&self.home.group);
         let id = TreeId(tree);
         let root = host_tree::mount(self.gofer, memory, id, sharing, self.write_back, name)?;
         Ok(if overlay {

@@ -113,7 +113,8 @@ pub(super) fn nobody(
     fs: Arc<FsContext>,
 ) -> Result<Current, BootError> {
     let limits = crate::mm::Limits::default();
-    let mm = Mm::nowhere(&*kernel.platform, &kernel.memory, limits);
+    let memory = kernel.memory_of(&home.group);
+    let mm = Mm::nowhere(&*kernel.platform, &memory, limits);
     let context = kernel.platform.new_context().map_err(|error| {
         log::error!("{error}");
         host_error("a context")(ENOMEM)

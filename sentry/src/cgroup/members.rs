@@ -11,12 +11,23 @@ use super::{Group, MAX};
 use crate::kernel::Kernel;
 use crate::signal::Signal;
 use crate::task::{ExitStatus, Pid, Task, ThreadGroup, Tree, Usage};
-use crate::vfs::FileName;
+use crate::vfs::{FileName, Mount};
 
 impl Kernel {
     /// The group that a process is in.
     pub fn cgroup_of(&self, process: &ThreadGroup) -> Arc<Group> {
         process.cgroup().unwrap_or_else(|| self.cgroup.clone())
+    }
+
+    /// The internal tmpfs for files without a name of the container that a group is in.
+    pub(crate) fn shared_memory_of(&self, group: &Arc<Group>) -> Arc<Mount> {
+        match &group.container().memory {
+            Some(own) => {
+                let make = || self.unnamed_files(&own.file);
+                own.unnamed_files.get_or_init(make).clone()
+            }
+            None => self.shared_memory(),
+        }
     }
 
     /// Moves process `pid` into `group`; `ESRCH` if there is none, `ENOENT` if the group

@@ -3,7 +3,8 @@
 //! The root group is the first container: its limits come from outside and are enforced by the
 //! kernel itself, before the host has to: memory by the memory file's limit and
 //! [`crate::task::oom`], the number of tasks where tasks are made. A further container of a
-//! pod has a group below it. Below their container's, programs can make groups of their own
+//! pod has a group below it, and of the memory file an account ([`Group::memory`]): pages
+//! belong to the container whose process, mount or segment they were made for. Below their container's, programs can make groups of their own
 //! (`fs::cgroup` shows them as files), which limit the number of tasks and can be frozen and
 //! killed as a whole.
 //!
@@ -16,14 +17,15 @@ mod namespace;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
+use platform::MemoryFile;
 use syscalls::Errno;
 use syscalls::errno::{EBUSY, EEXIST, ENOENT};
 
 use crate::sync::{Level, Mutex, Slot};
 use crate::task::Usage;
-use crate::vfs::FileName;
+use crate::vfs::{FileName, Mount};
 pub use limits::{CpuMax, Limits};
 pub(crate) use limits::{for_pages, limits_of};
 pub use namespace::CgroupNamespace;
@@ -49,6 +51,15 @@ pub struct Group {
     past: Slot<Usage>,
     /// The container's, which its group shows.
     pub limits: Arc<Limits>,
+    /// Of a further container.
+    memory: Option<OwnMemory>,
+}
+
+/// Of a container that shares the memory file with others.
+struct OwnMemory {
+    file: MemoryFile,
+    /// See [`Kernel::shared_memory`](crate::kernel::Kernel::shared_memory).
+    unnamed_files: OnceLock<Arc<Mount>>,
 }
 
 /// Where a group is.
@@ -92,6 +103,7 @@ impl Group {
             frozen: AtomicBool::new(false),
             past: Slot::new(Level::Leaf, Usage::default()),
             limits,
+            memory: None,
         }
     }
 
@@ -114,6 +126,19 @@ impl Group {
     pub fn container(self: &Arc<Self>) -> Arc<Group> {
         let found = self.ancestors().find(|group| group.container);
         found.unwrap_or_else(|| self.clone())
+    }
+
+    /// The container's own memory; `None` in the first one, which has the memory file.
+    pub(crate) fn memory(self: &Arc<Self>) -> Option<MemoryFile> {
+        Some(self.container().memory.as_ref()?.file.clone())
+    }
+
+    /// Changes what a further container's memory may grow to, bytes.
+    pub(crate) fn set_memory_limit(&self, bytes: u64) {
+        self.limits.set_memory(bytes);
+        if let Some(memory) = &self.memory {
+            memory.file.set_account_limit(bytes);
+        }
     }
 
     /// The group that it is in.
@@ -153,15 +178,22 @@ impl Group {
         })
     }
 
-    /// A new child that is a container's own; see [`Self::make`].
+    /// A new child that is a container's own; see [`Self::make`]. It has its limit's part of
+    /// `memory`.
     pub(crate) fn make_container(
         self: &Arc<Self>,
         name: &FileName,
         limits: Limits,
         pids_max: u64,
+        memory: &MemoryFile,
     ) -> Result<Arc<Group>, Errno> {
+        let memory = OwnMemory {
+            file: memory.with_account(limits.memory()),
+            unnamed_files: OnceLock::new(),
+        };
         self.add(name, |id, place| Group {
             container: true,
+            memory: Some(memory),
             ..Group::new(id, Some(place), pids_max, Arc::new(limits))
         })
     }

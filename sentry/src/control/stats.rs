@@ -8,18 +8,9 @@ pub(super) fn of(container: &Container) -> Stats {
     let (kernel, group) = (container.kernel(), container.group());
     let usage = kernel.cgroup_usage(group);
     let processes = container.processes();
-    let memory = if group.is_root() {
-        // Of programs, files and tmpfs, each page once.
-        kernel.memory.used()
-    } else {
-        let of_programs = processes.iter().filter_map(|process| {
-            let memory = process.leader()?.mm.get()?;
-            Some(memory.usage().rss)
-        });
-        of_programs.sum()
-    };
     Stats {
-        memory,
+        // Of programs, files and tmpfs, each page once.
+        memory: kernel.memory_of(group).charged(),
         memory_limit: match group.limits.memory() {
             MAX => kernel.memory.limit(),
             limit => limit,

@@ -14,7 +14,7 @@ mod vdso;
 
 use std::sync::Arc;
 
-use platform::Prot;
+use platform::{MemoryFile, Prot};
 use syscalls::errno::{EFAULT, EINVAL, EIO, ELIBBAD, ELOOP, ENOENT, ENOEXEC};
 use syscalls::{Errno, PAGE_SIZE};
 
@@ -114,15 +114,15 @@ fn unfit(errno: Errno) -> Refusal {
     }
 }
 
-/// Makes memory that holds `program`.
-pub fn load(kernel: &Kernel, program: Program<'_>) -> Result<Image, Refusal> {
+/// Makes memory, with pages from `memory`, that holds `program`.
+pub fn load(kernel: &Kernel, memory: &MemoryFile, program: Program<'_>) -> Result<Image, Refusal> {
     let name = task_name(&program.path);
     let path = program.path.clone();
     let (open, identity, limits) = (program.open, program.identity, program.limits);
     let found = resolve_scripts(program)?;
     let elf = Elf::read(&found.file)?;
     let interpreter = interpreter(&elf, open)?;
-    let mm = Mm::new(&*kernel.platform, &kernel.memory, limits)?;
+    let mm = Mm::new(&*kernel.platform, memory, limits)?;
     let role = if interpreter.is_some() {
         Role::Program
     } else {

@@ -86,6 +86,7 @@ impl Machine {
         };
         load(
             &self.kernel,
+            &self.kernel.memory,
             Program {
                 file: self.open(path.as_bytes())?,
                 path: path.into(),

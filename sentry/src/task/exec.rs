@@ -172,7 +172,7 @@ impl Current {
             open: &open,
             identity: &identity,
         };
-        let image = loader::load(&self.kernel, program)?;
+        let image = loader::load(&self.kernel, &self.memory(), program)?;
         let creds = creds.take();
         let creds = creds.unwrap_or_else(|| ExecCredentials::for_file(self, &image.file));
         Ok((image, creds))

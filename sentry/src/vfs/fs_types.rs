@@ -109,7 +109,7 @@ fn devpts(request: &MountRequest<'_>) -> Result<InodeRef, Errno> {
 
 fn tmpfs(request: &MountRequest<'_>) -> Result<InodeRef, Errno> {
     use crate::fs::tmpfs;
-    let memory = &request.kernel.memory;
+    let memory = &request.kernel.memory_of(&request.cgroups.root);
     let options = tmpfs::Options::parse(request.options(), memory.limit(), request.creds)?;
     Ok(tmpfs::new(memory, options, request.source))
 }

@@ -8,7 +8,8 @@ use crate::fs::synth::{Entry, Opener, put};
 
 pub(super) const ENTRIES: &[Entry<Control>] = &[
     Entry::text("memory.current", |control, _| {
-        Ok(format!("{}\n", control.kernel()?.memory.used()).into_bytes())
+        let memory = control.kernel()?.memory_of(&control.group);
+        Ok(format!("{}\n", memory.charged()).into_bytes())
     }),
     Entry::text("memory.events", events),
     Entry::text("memory.events.local", events),

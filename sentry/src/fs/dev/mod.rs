@@ -26,8 +26,8 @@ pub fn open(
     let DeviceNumber { major, minor } = number;
     Ok(match (kind, major, minor) {
         (FileKind::CharDevice, 1, 3) => Box::new(Null),
-        (FileKind::CharDevice, 1, 5) => Box::new(Zero(task.kernel.memory.clone())),
-        (FileKind::CharDevice, 1, 7) => Box::new(Full(task.kernel.memory.clone())),
+        (FileKind::CharDevice, 1, 5) => Box::new(Zero(task.memory())),
+        (FileKind::CharDevice, 1, 7) => Box::new(Full(task.memory())),
         (FileKind::CharDevice, 1, 8 | 9) => Box::new(Random),
         (FileKind::CharDevice, 5, 0) => tty::open_current(task, mode)?,
         (FileKind::CharDevice, 5, 2) => {

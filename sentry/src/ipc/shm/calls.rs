@@ -46,7 +46,7 @@ impl Run<Current> for call::Shmget {
                 return Err(ENOMEM);
             }
             let perm = Perm::new(&task.ipc.get(), &creds, self.shmflg);
-            Ok(Segment::new(&task.kernel.memory, size, perm, task.pid()))
+            Ok(Segment::new(&task.memory(), size, perm, task.pid()))
         };
         let most = usize::try_from(most(task)).unwrap_or(0);
         let id = match task.ipc.get().shm.get(self.key, self.shmflg, most, make)? {

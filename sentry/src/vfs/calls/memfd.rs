@@ -33,7 +33,9 @@ fn create(task: &Current, name: UserCStr, flags: MemfdFlags) -> Result<Arc<File>
         gid: creds.gid.fs,
         mode: Mode::from_raw(if executable { 0o777 } else { 0o666 }),
     };
-    let mount = task.kernel.shared_memory();
+    let mount = task
+        .kernel
+        .shared_memory_of(&task.kernel.cgroup_of(&task.group));
     let inode = mount.root.inode().create_unnamed(owner)?;
     seals::attach(&inode, initial_seals(flags));
     let mode = OpenMode::READ_WRITE | OpenMode::LARGEFILE;

@@ -61,7 +61,7 @@ fn drop_caches(system: &System, _: &Opener, text: &[u8]) -> Result<(), Errno> {
     let what = sysctl::parse(text).filter(|what| (1..=4).contains(what));
     what.ok_or(EINVAL)?;
     let kernel = system.kernel()?;
-    kernel.drop_clean_pages();
+    kernel.drop_clean_pages(&kernel.cgroup);
     kernel.memory.trim();
     Ok(())
 }

@@ -8,14 +8,14 @@ use std::sync::atomic::Ordering;
 use crossbeam_channel::bounded;
 use platform::Regs;
 use syscalls::abi::fs::OpenFlags;
-use syscalls::errno::{EACCES, EAGAIN, EIO, ENOENT, ENOEXEC, ENOMEM, ENOTDIR, EPERM};
+use syscalls::errno::{EACCES, EAGAIN, EIO, ENODEV, ENOENT, ENOEXEC, ENOMEM, ENOTDIR, EPERM};
 use syscalls::{Errno, Fd, Stop};
 
 use super::mounts;
 use super::{BootError, Home, Stdio};
 use crate::config::{ProcessConfig, SettingsConfig};
 use crate::fd::{CloseOnExec, FdTable};
-use crate::fs::host;
+use crate::fs::{devpts, host};
 use crate::kernel::Kernel;
 use crate::mm::Mm;
 use crate::signal::{SigSet, SignalHandlers};
@@ -169,7 +169,9 @@ fn give_terminal(
     place: Place,
 ) -> Result<Console, BootError> {
     let make = || {
-        let pty = task.kernel.ptys.create(task)?;
+        let devpts = task.walk(b"/dev/pts", Walking::FOLLOW)?;
+        let instance = devpts::instance(&devpts).ok_or(ENODEV)?;
+        let pty = task.kernel.ptys.create(task, instance)?;
         let name = format!("/dev/pts/{}", pty.index);
         let master = Master::new(pty);
         master.unlock();

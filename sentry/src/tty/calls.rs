@@ -9,10 +9,10 @@ use syscalls::{Errno, Stop, SysResult};
 
 use super::{Pty, Slave};
 use crate::fd::CloseOnExec;
-use crate::fs::devpts::DEVPTS;
+use crate::fs::devpts;
 use crate::task::{Capabilities, Current, Terminal, TtyAccess};
 use crate::vfs::open::Opening;
-use crate::vfs::{File, FileOps, Location, OpenMode};
+use crate::vfs::{File, FileOps, OpenMode};
 
 impl Pty {
     fn as_terminal(&self) -> Option<Arc<dyn Terminal>> {
@@ -106,23 +106,12 @@ pub(crate) fn open_slave(
 pub(super) fn open_peer(pty: &Pty, task: &Current, master: &File, flags: u64) -> SysResult {
     let flags = u32::try_from(flags).map_err(|_| EINVAL)?;
     let opening = Opening::lenient(OpenFlags::from_bits_retain(flags), 0)?;
-    let directory = peer_directory(&master.location).ok_or(ENODEV)?;
+    let directory = devpts::directory(&master.location).ok_or(ENODEV)?;
     let slave = directory.child(pty.index.to_string().as_bytes())?;
     let fd = task.reserve_fd()?;
     let file = task.open_here(slave, &opening)?;
     let close = CloseOnExec::when(opening.closes_on_exec());
     fd.fill(file, close).to_result()
-}
-
-fn peer_directory(master: &Location) -> Option<Location> {
-    let dentry = master.dentry.parent()?;
-    let mount = master.mount.clone();
-    let beside = Location { mount, dentry };
-    let is_devpts = |at: &Location| at.mount.super_block.fs.name() == DEVPTS;
-    if is_devpts(&beside) {
-        return Some(beside);
-    }
-    beside.child(b"pts").ok().filter(is_devpts)
 }
 
 /// Opens /dev/tty: the controlling terminal; `ENXIO` without one.

@@ -69,7 +69,7 @@ impl Drop for Master {
         };
         if last {
             if let Some(kernel) = self.0.kernel.upgrade() {
-                kernel.ptys.remove(self.0.index);
+                kernel.ptys.remove(&self.0);
             }
             self.0.hung_up();
         }

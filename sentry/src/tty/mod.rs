@@ -47,6 +47,8 @@ pub const PTMX: DeviceNumber = DeviceNumber { major: 5, minor: 2 };
 pub struct Pty {
     /// Its number: the name in /dev/pts.
     pub index: u32,
+    /// The instance of devpts that it is in: its device number.
+    instance: u64,
     /// User and group of whoever opened ptmx: whom the slave belongs to.
     pub owner: (u32, u32),
     kernel: Weak<Kernel>,
@@ -88,9 +90,10 @@ struct Effects {
 }
 
 impl Pty {
-    fn new(kernel: Weak<Kernel>, index: u32, owner: (u32, u32)) -> Arc<Self> {
+    fn new(kernel: Weak<Kernel>, (instance, index): (u64, u32), owner: (u32, u32)) -> Arc<Self> {
         Arc::new_cyclic(|this| Pty {
             index,
+            instance,
             owner,
             kernel,
             state: Mutex::new(

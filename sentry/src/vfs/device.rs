@@ -12,5 +12,5 @@ pub(super) fn open(
     mode: OpenMode,
 ) -> Result<Box<dyn FileOps>, Stop> {
     let (number, kind) = (location.inode().attr()?.rdev, location.inode().kind());
-    crate::fs::dev::open(task, kind, number, mode)
+    crate::fs::dev::open(task, location, (kind, number), mode)
 }

@@ -6,21 +6,22 @@ mod nodes;
 mod random;
 
 use syscalls::Stop;
-use syscalls::errno::ENXIO;
+use syscalls::errno::{EIO, ENODEV, ENXIO};
 
 use self::memory::{Full, Null, Zero};
 use self::random::Random;
+use super::devpts;
 use crate::task::Current;
 use crate::tty;
-use crate::vfs::{DeviceNumber, FileKind, FileOps, OpenMode};
+use crate::vfs::{DeviceNumber, FileKind, FileOps, Location, OpenMode};
 
 pub use nodes::populate;
 
-/// Opens a device; `ENXIO` if there is none with that number.
+/// Opens the device whose node is at `location`; `ENXIO` if there is none with that number.
 pub fn open(
     task: &Current,
-    kind: FileKind,
-    number: DeviceNumber,
+    location: &Location,
+    (kind, number): (FileKind, DeviceNumber),
     mode: OpenMode,
 ) -> Result<Box<dyn FileOps>, Stop> {
     let DeviceNumber { major, minor } = number;
@@ -31,11 +32,14 @@ pub fn open(
         (FileKind::CharDevice, 1, 8 | 9) => Box::new(Random),
         (FileKind::CharDevice, 5, 0) => tty::open_current(task, mode)?,
         (FileKind::CharDevice, 5, 2) => {
-            let pty = task.kernel.ptys.create(task)?;
+            let directory = devpts::directory(location);
+            let instance = directory.and_then(|at| devpts::instance(&at));
+            let pty = task.kernel.ptys.create(task, instance.ok_or(ENODEV)?)?;
             Box::new(tty::Master::new(pty))
         }
         (FileKind::CharDevice, tty::SLAVE_MAJOR, index) => {
-            let pty = task.kernel.ptys.get(index)?;
+            let instance = devpts::instance(location).ok_or(EIO)?;
+            let pty = task.kernel.ptys.get(instance, index)?;
             tty::open_slave(task, pty, mode.contains(NOCTTY))?
         }
         _ => {

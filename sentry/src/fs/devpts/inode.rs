@@ -154,14 +154,16 @@ impl Dir {
     }
 
     fn numbers(&self) -> Vec<u32> {
-        self.kernel
-            .upgrade()
-            .map_or_else(Vec::new, |kernel| kernel.ptys.list())
+        self.kernel.upgrade().map_or_else(Vec::new, |kernel| {
+            kernel.ptys.list(self.base.super_block.dev)
+        })
     }
 
     fn slave(&self, index: u32) -> Result<Arc<Node>, Errno> {
         let kernel = self.kernel.upgrade().ok_or(ENOENT)?;
-        let opener = kernel.ptys.get(index).map_err(|_| ENOENT)?.owner;
+        let instance = self.base.super_block.dev;
+        let opener = kernel.ptys.get(instance, index).map_err(|_| ENOENT)?;
+        let opener = opener.owner;
         let owner = NodeOwner {
             uid: self.new_nodes.uid.unwrap_or(opener.0),
             gid: self.new_nodes.gid.unwrap_or(opener.1),

@@ -1,4 +1,4 @@
-//! devpts: the slaves of pseudoterminals, and ptmx.
+//! devpts: the slaves of pseudoterminals, and ptmx. Each instance has terminals of its own.
 
 mod inode;
 
@@ -10,7 +10,7 @@ use syscalls::errno::EINVAL;
 use self::inode::{Dir, NewNodes};
 use crate::kernel::Kernel;
 use crate::namespace::{OVERFLOW, UserNamespace};
-use crate::vfs::{FileSystem, FsInfo, InodeRef, Mode, SuperBlock};
+use crate::vfs::{FileSystem, FsInfo, InodeRef, Location, Mode, SuperBlock};
 
 /// `f_type` of statfs(2).
 const DEVPTS_MAGIC: u64 = 0x1cd1;
@@ -78,7 +78,7 @@ impl Options {
     }
 }
 
-/// A new instance's root. All instances show all of the kernel's pseudoterminals.
+/// A new instance's root.
 pub fn new(kernel: &Arc<Kernel>, options: Options, source: &str) -> InodeRef {
     let super_block = SuperBlock::new(Box::new(DevPts { options }), source);
     let kernel: Weak<Kernel> = Arc::downgrade(kernel);
@@ -93,6 +93,25 @@ pub fn new(kernel: &Arc<Kernel>, options: Options, source: &str) -> InodeRef {
         owner,
         (options.root, options.ptmx_mode),
     )
+}
+
+/// The directory of the instance that a ptmx belongs to: the one that it is in, or "pts"
+/// beside it.
+pub(crate) fn directory(ptmx: &Location) -> Option<Location> {
+    let dentry = ptmx.dentry.parent()?;
+    let mount = ptmx.mount.clone();
+    let beside = Location { mount, dentry };
+    let is_devpts = |at: &Location| instance(at).is_some();
+    if is_devpts(&beside) {
+        return Some(beside);
+    }
+    beside.child(b"pts").ok().filter(is_devpts)
+}
+
+/// The instance that a place belongs to, as the table of terminals knows it.
+pub(crate) fn instance(at: &Location) -> Option<u64> {
+    let super_block = at.inode().super_block();
+    (super_block.fs.name() == DEVPTS).then_some(super_block.dev)
 }
 
 impl FileSystem for DevPts {

@@ -88,21 +88,19 @@ impl FileSystem for Overlay {
         self.0.lower.fs.drop_clean_pages();
     }
 
-    /// Of the memory that takes what is written.
+    /// Of the disk below, as Linux tells of the upper one; no more is available than memory
+    /// takes.
     fn info(&self) -> Result<FsInfo, Errno> {
         let quota = &self.0.quota;
-        let free = quota.limit().saturating_sub(quota.used());
-        let made = self.0.next_ino.load(Ordering::Relaxed) - FIRST_NEW;
-        let files = quota.limit().max(made);
+        let lower = self.0.lower.fs.info()?;
+        let blocks = |pages: u64| pages.saturating_mul(PAGE) / lower.block_size.max(1);
+        let used = blocks(quota.used());
+        let room = blocks(quota.limit().saturating_sub(quota.used()));
         Ok(FsInfo {
             magic: OVERLAYFS_MAGIC,
-            block_size: PAGE,
-            blocks: quota.limit(),
-            blocks_free: free,
-            blocks_available: free,
-            files,
-            files_free: files - made,
-            name_max: 255,
+            blocks_free: lower.blocks_free.saturating_sub(used),
+            blocks_available: lower.blocks_available.saturating_sub(used).min(room),
+            ..lower
         })
     }
 }

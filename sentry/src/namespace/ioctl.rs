@@ -69,7 +69,8 @@ fn parent(task: &Current, namespace: &Namespace) -> Result<Namespace, Errno> {
     }
 }
 
-fn open(task: &Current, namespace: Namespace) -> SysResult {
+/// A new descriptor of a name space.
+pub(crate) fn open(task: &Current, namespace: Namespace) -> SysResult {
     let (at, _) = nsfs::location(namespace);
     let reservation = task.reserve_fd()?;
     let file = task.open_here(at, &Opening::lenient(OpenFlags::empty(), 0)?)?;

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use syscalls::abi::sched::CloneFlags;
 
 pub(crate) use enter::of_task;
+pub(crate) use ioctl::open as open_namespace;
 pub use user::UserNamespace;
 pub(crate) use user::{Ids, MAX_USER_NAMESPACES, OVERFLOW};
 

@@ -32,6 +32,7 @@ mod pid;
 mod pid_namespace;
 mod pid_namespace_end;
 mod pidfd;
+mod pidfd_ioctl;
 mod reap;
 mod robust;
 pub(crate) mod run;

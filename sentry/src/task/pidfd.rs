@@ -104,6 +104,10 @@ impl FileOps for PidFd {
         }))
     }
 
+    fn ioctl(&self, task: &mut Current, _: &Arc<File>, command: u32, argument: u64) -> SysResult {
+        super::pidfd_ioctl::perform(task, self.task(), command, argument)
+    }
+
     fn fd_info(&self, reader: &PidNamespace) -> String {
         let numbers = match self.task() {
             Some(task) => task.numbers(),

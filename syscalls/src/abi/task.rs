@@ -5,6 +5,24 @@ use crate::flags::{flags, numbers};
 use crate::uaddr::UserPtr;
 
 layout! {
+    /// What PIDFD_GET_INFO tells of a process, linux/pidfd.h.
+    pub struct PidfdInfo {
+        pub mask: u64,
+        pub cgroupid: u64,
+        pub pid: u32,
+        pub tgid: u32,
+        pub ppid: u32,
+        pub ruid: u32,
+        pub rgid: u32,
+        pub euid: u32,
+        pub egid: u32,
+        pub suid: u32,
+        pub sgid: u32,
+        pub fsuid: u32,
+        pub fsgid: u32,
+        pub exit_code: i32,
+    }
+
     /// Version and subject of capget(2).
     pub struct CapHeader {
         pub version: u32,

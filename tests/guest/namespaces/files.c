@@ -216,6 +216,58 @@ TEST(by_pidfd) {
   SHOW(setns(fd, CLONE_NEWUTS));
 }
 
+#define PIDFD_IO(number) _IO(0xff, number)
+struct info { uint64_t mask, cgroup; uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid; int32_t exit; };
+#define PIDFD_INFO _IOWR(0xff, 11, struct info)
+
+TEST(asked_of_a_pidfd) {
+  static const char *names[] = {"cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "time", "time_for_children", "user", "uts"};
+  int end[2];
+  pid_t pid = resident(CLONE_NEWUTS | CLONE_NEWPID | CLONE_NEWIPC, end);
+  int fd = RAW(pidfd_open, pid, 0);
+  for (int i = 0; i < 10; i++) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, names[i]);
+    struct stat st = {0};
+    int ns = ioctl(fd, PIDFD_IO(i + 1), 0);
+    if (ns >= 0) fstat(ns, &st);
+    say("%s: %s%s", names[i], ns < 0 ? error_name(errno) : st.st_ino == number(path) ? "the same" : "another", ns >= 0 && fcntl(ns, F_GETFD) == FD_CLOEXEC ? ", closed" : "");
+  }
+  SHOW(ioctl(fd, PIDFD_IO(10), 1));
+  SHOW(ioctl(fd, PIDFD_IO(12), 0));
+  SHOW(ioctl(fd, PIDFD_IO(0), 0));
+  SHOW(ioctl(fd, FIONREAD, &pid));
+  struct info info = {0};
+  SHOW(ioctl(fd, PIDFD_INFO, &info));
+  IS((info.mask & 3) == 3 && info.pid == (uint32_t)pid && info.tgid == info.pid && info.ppid == (uint32_t)getpid());
+  say("%d %d %d %d %d %d %d %d", info.ruid, info.rgid, info.euid, info.egid, info.suid, info.sgid, info.fsuid, info.fsgid);
+  SHOW(ioctl(fd, PIDFD_INFO, NULL));
+  SHOW(ioctl(fd, PIDFD_INFO, 8));
+  SHOW(ioctl(fd, _IOWR(0xff, 11, char[32]), &info));
+  SHOW(ioctl(fd, _IOR(0xff, 11, struct info), &info));
+  char large[128];
+  memset(large, 7, sizeof large), memset(large, 0, 8);
+  SHOW(ioctl(fd, _IOWR(0xff, 11, char[128]), large));
+  IS(!large[127]);
+  CHILD("inside") {
+    int uts = ioctl(fd, PIDFD_IO(10), 0);
+    SHOW(setns(uts, CLONE_NEWUTS));
+    setresuid(1000, 1000, 1000);
+    SHOW(ioctl(fd, PIDFD_IO(10), 0));
+    SHOW(ioctl(fd, PIDFD_INFO, &info));
+  }
+  kill(pid, SIGKILL);
+  siginfo_t ended;
+  waitid(P_PID, pid, &ended, WEXITED | WNOWAIT);
+  SHOW(ioctl(fd, PIDFD_IO(10), 0));
+  SHOW(ioctl(fd, PIDFD_IO(10), 1));
+  SHOW(ioctl(fd, PIDFD_INFO, &info));
+  dismiss(pid, end);
+  SHOW(ioctl(fd, PIDFD_IO(10), 0));
+  SHOW(ioctl(fd, PIDFD_IO(10), 1));
+  SHOW(ioctl(fd, PIDFD_INFO, &info));
+}
+
 TEST(errors) {
   int p[2], fd = ns("uts"), user = ns("user"), times = ns("time"), net = ns("net");
   pipe(p);

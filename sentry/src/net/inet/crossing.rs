@@ -1,9 +1,8 @@
 //! Packets that come in, from the loopback or from outside: who listens in, and what the
 //! kernel itself makes of them.
 //!
-//! Datagrams between sockets of this sandbox never become packets, unless somebody looks
-//! ([`Stack::is_watched`]): then copies are made for them. Differs from Linux: what TCP sends
-//! over the loopback nobody sees.
+//! Datagrams and streams between sockets of this sandbox never become packets, unless
+//! somebody looks ([`Stack::is_watched`]): then copies are made for them.
 
 use syscalls::Errno;
 use syscalls::abi::net::{IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_UDP};

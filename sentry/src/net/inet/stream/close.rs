@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use syscalls::errno::{EAGAIN, ECONNRESET, EPIPE};
 
+use super::shown::End;
 use super::{Flow, Half, Inner, Role, StreamSocket, TcpState};
 use crate::net::inet::addr::{Endpoint, Family};
 use crate::net::inet::ports::{Hold, Use};
@@ -126,6 +127,7 @@ impl StreamSocket {
             Role::Connected(flow) => {
                 let unread = flow.rx.abandon();
                 if abort || unaccepted || unread {
+                    self.show_end(local, &flow, End::Reset);
                     flow.abort();
                     return None;
                 }
@@ -141,6 +143,9 @@ impl StreamSocket {
                         until: now_monotonic().saturating_add(REMEMBERED),
                         _hold: hold,
                     });
+                }
+                if flow.tx.finished().is_none() {
+                    self.show_end(local, &flow, End::Finish);
                 }
                 flow.tx.finish();
                 return Some(flow.tx);

@@ -124,6 +124,7 @@ impl StreamSocket {
             _ => false,
         };
         if !taken {
+            self.show_begin((from, to), false);
             self.failed(ECONNREFUSED);
         }
     }

@@ -307,6 +307,8 @@ impl Half {
             let mut state = self.state.lock();
             state.reader_gone = true;
             let left = state.len > 0;
+            // They were sent, whatever becomes of them.
+            state.taken += state.len as u64;
             state.len = 0;
             (left, std::mem::take(&mut state.chunks))
         };

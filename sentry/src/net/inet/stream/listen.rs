@@ -69,6 +69,7 @@ impl StreamSocket {
             listener.ready.push_back(child);
             flow
         };
+        self.show_begin((from, to), true);
         self.queue.notify(Ready::READABLE);
         client.established(flow);
         true

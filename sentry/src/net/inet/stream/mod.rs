@@ -13,6 +13,7 @@ mod info;
 mod listen;
 mod options;
 mod outside;
+mod shown;
 mod socket;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -12,6 +12,7 @@ use syscalls::errno::{EAGAIN, ECONNRESET, EINVAL, EISCONN, ENOTCONN, ENOTTY, EPI
 use syscalls::{Errno, Stop, SysResult, UserAddr};
 
 use super::half::{Take, UrgentData};
+use super::shown::End;
 use super::{Flow, Inner, OPEN, Role, StreamSocket, TcpState};
 use crate::net::control::Note;
 use crate::net::inet::addr::Endpoint;
@@ -67,6 +68,7 @@ impl StreamSocket {
     fn send_bytes(&self, src: &mut Source<'_>, flags: MessageFlags) -> Result<usize, Errno> {
         let flow = self.sending()?;
         let limit = self.send_limit();
+        let shown = self.is_shown(flow.remote).then(|| src.clone());
         let sent = if flags.contains(MessageFlags::OOB) {
             flow.tx.write_urgent(src, limit)
         } else {
@@ -78,6 +80,12 @@ impl StreamSocket {
                 let count = src.remaining();
                 src.skip(count);
                 flow.was_reset();
+                Ok(count)
+            }
+            Ok(count) => {
+                if let Some(data) = shown.filter(|_| count > 0) {
+                    self.show_data(&flow, data, count);
+                }
                 Ok(count)
             }
             sent => sent,
@@ -304,7 +312,10 @@ impl Socket for StreamSocket {
                     }
                     let flow = flow.clone();
                     inner.shut.add(how);
-                    if how.write {
+                    let local = inner.local;
+                    drop(inner);
+                    if how.write && flow.tx.finished().is_none() {
+                        self.show_end(local, &flow, End::Finish);
                         flow.tx.finish();
                     }
                     None

@@ -253,6 +253,9 @@ impl Rings {
     ) -> Result<(), Errno> {
         let version = Version::new(version);
         let size = if version == Version::V3 { 28 } else { 16 };
+        if value.len() < size {
+            return Err(EINVAL);
+        }
         let bytes = value.bytes()?;
         let bytes = bytes.get(..size).ok_or(EINVAL)?;
         let (words, _) = bytes.as_chunks::<4>();

@@ -19,6 +19,8 @@ echo low > volume/below/file
 printf 'A=1\n# none\nB=two words\n' > env
 
 in_ --sysctl kernel.shmmni=77 --sysctl net.ipv4.ip_unprivileged_port_start=80 --sysctl kernel.sem="100 200 30 40" -- cat /proc/sys/kernel/shmmni /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/sem
+in_ --sysctl net.ipv6.conf.all.disable_ipv6=0 --sysctl net.ipv6.conf.lo.accept_ra=2 --sysctl net.ipv4.conf.all.rp_filter=2 --sysctl net.ipv4.conf.default.arp_ignore=1 -- sh -c 'cd /proc/sys/net; cat ipv6/conf/all/disable_ipv6 ipv6/conf/lo/accept_ra ipv4/conf/all/rp_filter ipv4/conf/default/arp_ignore'
+in_ --sysctl net.ipv4.tcp_keepalive_time=600 --sysctl net.core.somaxconn=1024 --sysctl net.ipv4.ip_local_port_range="1024 65000" --sysctl net.ipv4.ping_group_range="0 100" -- sh -c 'cd /proc/sys/net; cat ipv4/tcp_keepalive_time core/somaxconn ipv4/ip_local_port_range ipv4/ping_group_range'
 in_ --sysctl fs.mqueue.msg_max=7 -- cat /proc/sys/fs/mqueue/msg_max
 in_ --device /dev/zero:/dev/mine:r --device /dev/full -- sh -c 'head -c 4 /dev/mine | od -An -tx1; ls -l /dev/mine /dev/full | cut -d" " -f1; echo x > /dev/full'
 in_ --hostname boxy --domainname example.org -- sh -c 'hostname; cat /proc/sys/kernel/domainname; tail -1 /etc/hosts | cut -f2; cat /etc/hostname'

@@ -19,6 +19,9 @@ mkdir volume; echo outside > volume/file
 say volume podman run --rm -v "$PWD/volume:/volume" $N image sh -c 'cat /volume/file; echo inside > /volume/new'
 cat volume/new
 say caps podman run --rm --cap-drop ALL $N image grep Cap /proc/self/status
+# conmon ends the whole process group of what takes too long
+say timeout podman run --rm --timeout 1 $N image sleep 100
+say "for systemd" podman run --rm --systemd=always $N image sh -c 'ls -d /run /sys/fs/cgroup; echo $container'
 podman run -d --name loop $N image sh -c 'trap "exit 7" TERM; echo up; while :; do sleep 0.1; done' >/dev/null
 until_true sh -c "test \"\$(timeout 60 podman --root $PWD/storage --runroot $RUN --storage-driver vfs logs loop 2>/dev/null)\" = up"
 say exec podman exec loop sh -c 'echo in; exit 4'

@@ -36,12 +36,23 @@ pub struct Program<'a> {
     pub identity: Identity,
     /// Capabilities (in the new user namespace) that survive execve.
     pub keep: Caps,
-    /// Makes descriptor `n` the controlling terminal of a new session.
-    pub terminal: Option<RawFd>,
+    /// Whose session it is in.
+    pub session: Session,
     /// Signals that stay blocked in the program; all others are unblocked.
     pub blocked: nix::sys::signal::SigSet,
     /// Where it is put before anything else.
     pub cgroup: Entrance<'a>,
+}
+
+/// A session, setsid(2): whoever ends a program by its process group means no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Session {
+    /// The parent's.
+    Inherited,
+    /// One of its own.
+    New,
+    /// One of its own, whose controlling terminal is descriptor `n`.
+    Terminal(RawFd),
 }
 
 /// The child's places in the host's hierarchies of cgroups; empty, its parent's.
@@ -133,7 +144,7 @@ const STEPS: [&str; 8] = [
     "enter the cgroup",
     "wait for the parent",
     "place descriptors",
-    "take the controlling terminal",
+    "begin a session",
     "drop groups",
     "change user and group",
     "keep capabilities",
@@ -146,7 +157,7 @@ enum Step {
     Cgroup,
     Gate,
     Descriptors,
-    Terminal,
+    Session,
     Groups,
     Identity,
     Caps,
@@ -226,7 +237,7 @@ struct Prepared<'a> {
     gate: RawFd,
     identity: Identity,
     keep: Caps,
-    terminal: Option<RawFd>,
+    session: Session,
     blocked: libc::sigset_t,
     _program: &'a Program<'a>,
 }
@@ -252,7 +263,7 @@ impl<'a> Prepared<'a> {
             gate: gate.as_raw_fd(),
             identity: program.identity,
             keep: program.keep,
-            terminal: program.terminal,
+            session: program.session,
             blocked: *program.blocked.as_ref(),
             _program: program,
         }
@@ -340,8 +351,8 @@ impl<'a> Prepared<'a> {
             Ok(_) => return (Step::Gate, Errno::EPIPE),
             Err(errno) => return (Step::Gate, errno),
         }
-        if let Err(errno) = self.take_terminal() {
-            return (Step::Terminal, errno);
+        if let Err(errno) = self.begin_session() {
+            return (Step::Session, errno);
         }
         if let Err(errno) = self.drop_groups() {
             return (Step::Groups, errno);
@@ -368,12 +379,15 @@ impl<'a> Prepared<'a> {
         (Step::Execute, Errno::last())
     }
 
-    fn take_terminal(&self) -> Result<(), Errno> {
-        let Some(fd) = self.terminal else {
+    fn begin_session(&self) -> Result<(), Errno> {
+        if self.session == Session::Inherited {
             return Ok(());
-        };
+        }
         // SAFETY: takes no argument.
         Errno::result(unsafe { libc::setsid() })?;
+        let Session::Terminal(fd) = self.session else {
+            return Ok(());
+        };
         // SAFETY: the argument is a number (do not steal the terminal of another session).
         Errno::result(unsafe { libc::ioctl(fd, libc::TIOCSCTTY, 0) }).map(drop)
     }

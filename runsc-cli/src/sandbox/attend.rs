@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{getegid, geteuid, write};
 use platform::host::caps::Caps;
-use platform::host::spawn::{self, Entrance, Identity, Program};
+use platform::host::spawn::{self, Entrance, Identity, Program, Session};
 use sentry::control::{Answer, Connection, Request, Target};
 
 use super::console::{Console, End};
@@ -88,7 +88,10 @@ pub(crate) fn hand_over(
             keep_groups: true,
         },
         keep: Caps::empty(),
-        terminal: terminal.as_ref().map(|_| 2),
+        session: match terminal {
+            Some(_) => Session::Terminal(2),
+            None => Session::New,
+        },
         blocked: supervise::forwarded(),
         cgroup: match &doors {
             Some(Some(doors)) => doors.entrance(),

@@ -19,7 +19,7 @@ use platform::MemoryFile;
 use platform::host::caps::Caps;
 use platform::host::fdpass;
 use platform::host::mounts::{Attr, Depth, clone_tree, restrict};
-use platform::host::spawn::{self, Child, Identity, Program};
+use platform::host::spawn::{self, Child, Identity, Program, Session};
 use platform::systrap::SystrapPlatform;
 
 use super::boot::{
@@ -445,7 +445,11 @@ impl<'a> Launch<'a> {
             },
             identity,
             keep,
-            terminal,
+            session: match (terminal, self.setup.lifetime) {
+                (Some(fd), _) => Session::Terminal(fd),
+                (None, Lifetime::OnItsOwn) => Session::New,
+                (None, Lifetime::WithCommand) => Session::Inherited,
+            },
             blocked: terminal_signals(),
             // Before it runs: whatever it allocates, and whatever it starts, counts there.
             cgroup: self.doors.as_ref().map(Doors::entrance).unwrap_or_default(),

@@ -225,6 +225,10 @@ fn own_instead(
             host.display()
         )));
     }
+    if kind.starts_with("cgroup") && is_below_cgroups(&destination, out) {
+        log::debug!("{}: there is but one hierarchy inside", host.display());
+        return Ok(());
+    }
     out.push(MountConfig {
         destination,
         source: MountSource::Kernel {
@@ -235,6 +239,20 @@ fn own_instead(
         propagation: options.propagation,
     });
     Ok(())
+}
+
+/// Whether a place is inside of what shows the control groups already: hierarchies of version 1
+/// are mounted there one by one.
+fn is_below_cgroups(place: &[u8], mounts: &[MountConfig]) -> bool {
+    let mut mounts = mounts.iter();
+    mounts.any(|mount| {
+        let below = place.strip_prefix(mount.destination.as_slice());
+        let kind = match &mount.source {
+            MountSource::Kernel { kind } => kind.as_str(),
+            MountSource::Gofer { .. } => "",
+        };
+        kind.starts_with("cgroup") && below.is_some_and(|rest| rest.starts_with(b"/"))
+    })
 }
 
 fn is_device(host: &Path) -> Outcome<bool> {

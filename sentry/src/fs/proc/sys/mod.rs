@@ -60,6 +60,7 @@ macro_rules! numbers {
 }
 
 mod fs;
+mod interfaces;
 mod kernel;
 mod net;
 mod random;

@@ -1,12 +1,13 @@
 //! proc_sys_net(5): what programs look at before they listen or connect.
 
-use super::I32;
+use super::{I32, interfaces};
 use crate::fs::proc::system::System;
 use crate::fs::synth::Entry;
 
 pub(super) const ENTRIES: &[Entry<System>] = &[
     Entry::dir("core", CORE),
     Entry::dir("ipv4", IPV4),
+    Entry::dir("ipv6", IPV6),
     Entry::dir("unix", UNIX),
 ];
 
@@ -24,7 +25,13 @@ const CORE: &[Entry<System>] = &[
     number!("net.core", "wmem_max", 4_194_304, 4608..=I32),
 ];
 
+const IPV6: &[Entry<System>] = &[
+    number!("net.ipv6", "bindv6only", 0, 0..=0),
+    Entry::dir("conf", interfaces::IPV6),
+];
+
 const IPV4: &[Entry<System>] = &[
+    Entry::dir("conf", interfaces::IPV4),
     number!("net.ipv4", "icmp_echo_ignore_all", 0, 0..=1),
     number!("net.ipv4", "ip_default_ttl", 64, 1..=255),
     number!("net.ipv4", "ip_forward", 0, 0..=I32),

@@ -97,10 +97,11 @@ as_user() {
 }
 
 # start_docker [FLAGS…]: a daemon of this script's own, whose only runtime is the one under test;
-# `docker` talks to it. Without flags it makes no networks.
+# `docker` talks to it. Without flags it makes no networks. RUNTIME_FLAGS, a JSON list, are for
+# every command of the runtime.
 start_docker() {
   [ $# -gt 0 ] || set -- --bridge=none --iptables=false --ip6tables=false
-  echo '{"runtimes": {"tested": {"path": "'"$(command -v "$RUNTIME")"'"}}, "default-runtime": "tested"}' > daemon.json
+  echo '{"runtimes": {"tested": {"path": "'"$(command -v "$RUNTIME")"'", "runtimeArgs": '"${RUNTIME_FLAGS-[]}"'}}, "default-runtime": "tested"}' > daemon.json
   dockerd --config-file daemon.json --data-root "$PWD/data" --exec-root "$PWD/exec" -H "unix://$PWD/docker.sock" \
     -p "$PWD/pid" --storage-driver vfs "$@" > daemon.log 2>&1 &
   DAEMON=$!

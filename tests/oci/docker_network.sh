@@ -18,6 +18,9 @@ client() { docker run --rm --network inner box sh -c "$1"; }
 until_true client 'wget -qO /dev/null http://web:8080/file'
 client 'wget -qO- http://web:8080/file | sha256sum' | grep -qx "$SUM" && echo "by name: the same"
 client 'nslookup web' | grep -o 'Address.*: *10.88.0.2$' | grep -o '10.88.0.2'
+# the same question, twice over one connection of TCP
+client 'ask() { printf "\0\025\0224\1\0\0\1\0\0\0\0\0\0\3web\0\0\1\0\1"; }; (ask; ask; sleep 1) | nc -w 5 127.0.0.11 53 | od -An -v -tx1 | tr -d " \n"' |
+  grep -o '0a580002'
 client 'wget -qO- http://nowhere:8080/ 2>&1 | grep -o "bad address"'
 client 'cat /etc/resolv.conf | grep nameserver; ip route | grep -o "default via 10.88.0.1"'
 for at in 127.0.0.1:8081 10.88.0.1:8082; do

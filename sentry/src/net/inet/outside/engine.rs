@@ -13,11 +13,12 @@ use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr};
 use super::super::addr::Endpoint;
 use super::super::links::{Link, Network};
 use super::super::stack::Stack;
+use super::asking::Asking;
 use super::datagrams::Packets;
 use super::fragments::Fragments;
 use super::frame::{self, Seen};
 use super::members::Members;
-use super::resolver::Resolver;
+use super::resolver::{self, Asker, Resolver};
 use super::streams::Connection;
 use super::wire::Wire;
 use super::{Command, Outside};
@@ -35,7 +36,9 @@ pub(super) struct Engine {
     pub(super) stack: Weak<Stack>,
     pub(super) outside: Arc<Outside>,
     pub(super) ports: Vec<Port>,
-    resolver: Option<Resolver>,
+    pub(super) resolver: Option<Resolver>,
+    /// Connections to the resolver.
+    pub(super) asking: HashMap<u64, Asking>,
     pub(super) connections: HashMap<u64, Connection>,
     /// By (ours, theirs).
     pub(super) ends: HashMap<(Endpoint, Endpoint), u64>,
@@ -87,6 +90,7 @@ impl Engine {
             outside,
             ports,
             resolver: sockets.next().map(Resolver::new),
+            asking: HashMap::new(),
             connections: HashMap::new(),
             ends: HashMap::new(),
             timers: BTreeSet::new(),
@@ -100,11 +104,14 @@ impl Engine {
             let ready = self.sleep();
             for command in self.outside.take_orders() {
                 match command {
+                    Command::Connect(opening) if opening.remote == resolver::PLACE => {
+                        self.begin_asking(opening);
+                    }
                     Command::Connect(opening) => self.begin(opening),
                     Command::Touched(id) => self.dirty.push(id),
                     Command::Ask(who, question) => {
                         if let Some(resolver) = &mut self.resolver {
-                            resolver.ask(who, question);
+                            resolver.ask(Asker::Datagram(who), question);
                         }
                     }
                     Command::Regroup => self.regroup(),
@@ -162,7 +169,9 @@ impl Engine {
     fn take_in(&mut self, at: usize) -> bool {
         if at == self.ports.len() {
             if let (Some(resolver), Some(stack)) = (&mut self.resolver, self.stack.upgrade()) {
-                resolver.hear(&stack);
+                for (id, answer) in resolver.hear(&stack) {
+                    self.answered(id, &answer);
+                }
             }
             return false;
         }

@@ -17,6 +17,7 @@
 //! Differs from Linux: no selective acknowledgements are acted upon; a route to a network on
 //! the link needs an address in it.
 
+mod asking;
 mod datagrams;
 mod engine;
 mod fragments;
@@ -173,6 +174,11 @@ impl Outside {
     /// Somebody has joined or left a group: who is on the link is told.
     pub(super) fn regroup(&self) {
         self.order(Command::Regroup);
+    }
+
+    /// True for where Docker's resolver answers, if it does.
+    pub(super) fn resolves_at(&self, to: Endpoint) -> bool {
+        self.resolves && to == resolver::PLACE
     }
 
     fn order(&self, command: Command) {

@@ -3,8 +3,7 @@
 //! There it is a socket of Docker's daemon, to which rules of that namespace lead; in here
 //! it is a socket that was connected to it beforehand. All programs share it: the number of
 //! each question is replaced by one of ours, so that the answer finds who has asked.
-//!
-//! Differs from Linux: only over UDP.
+//! Those that come over TCP are made datagrams ([`asking`](super::asking)).
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
@@ -28,11 +27,20 @@ const MAX: usize = 1024;
 /// The largest message, bytes.
 const LARGEST: usize = 65536;
 
+/// Who gets an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// A socket of UDP.
+    Datagram(Endpoint),
+    /// A connection, by its number.
+    Stream(u64),
+}
+
 /// See the module.
 pub(super) struct Resolver {
     socket: OwnedFd,
     /// By our number: who has asked, and its own number.
-    asked: HashMap<u16, (Endpoint, [u8; 2])>,
+    asked: HashMap<u16, (Asker, [u8; 2])>,
     /// Our numbers in the order of questions.
     order: BTreeMap<u64, u16>,
     questions: u64,
@@ -53,7 +61,7 @@ impl Resolver {
     }
 
     /// Passes a question on.
-    pub(super) fn ask(&mut self, who: Endpoint, mut question: Vec<u8>) {
+    pub(super) fn ask(&mut self, who: Asker, mut question: Vec<u8>) {
         let Some(number) = question.first_chunk_mut::<2>() else {
             return;
         };
@@ -72,8 +80,9 @@ impl Resolver {
         let _ = send(self.socket.as_raw_fd(), &question, MsgFlags::MSG_DONTWAIT);
     }
 
-    /// Hands answers to who has asked.
-    pub(super) fn hear(&mut self, guest: &Stack) {
+    /// Hands answers to who has asked; gives back those for connections.
+    pub(super) fn hear(&mut self, guest: &Stack) -> Vec<(u64, Vec<u8>)> {
+        let mut streams = Vec::new();
         let mut buffer = vec![0; LARGEST];
         while let Ok(len) = recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
             let mut data = buffer.get(..len).unwrap_or_default().to_vec();
@@ -84,6 +93,13 @@ impl Resolver {
                 continue;
             };
             *number = theirs;
+            let who = match who {
+                Asker::Datagram(who) => who,
+                Asker::Stream(id) => {
+                    streams.push((id, data));
+                    continue;
+                }
+            };
             let answer = Datagram {
                 data,
                 from: PLACE,
@@ -98,5 +114,6 @@ impl Resolver {
             // Who does not wait any more does not get it.
             let _ = guest.deliver(&guest.udp, answer);
         }
+        streams
     }
 }

@@ -244,6 +244,9 @@ impl Engine {
 
     /// Does whatever can be done for a connection now.
     pub(super) fn serve_one(&mut self, id: u64, now: Instant) {
+        if self.serve_asking(id) {
+            return;
+        }
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };

@@ -10,6 +10,7 @@ use syscalls::{Errno, Stop};
 
 use super::{Flow, Inner, OPEN, Role, StreamSocket};
 use crate::net::inet::addr::{Endpoint, Family, Mixed};
+use crate::net::inet::links::LOOPBACK;
 use crate::net::inet::ports::{Hold, Use};
 use crate::net::{Address, Shutdown};
 use crate::task::Current;
@@ -117,6 +118,10 @@ impl StreamSocket {
                 Ok(way) => self.knock_outside(from, to, way.link),
                 Err(why) => self.failed(why),
             };
+        }
+        let outside = self.stack.outside();
+        if outside.is_some_and(|outside| outside.resolves_at(to)) {
+            return self.knock_outside(from, to, LOOPBACK);
         }
         let listener = self.stack.tcp.find(to, from, self.options.device());
         let taken = match (listener, self.this.upgrade()) {

@@ -67,7 +67,8 @@ impl FileOps for EventFd {
     }
 
     fn write(&self, _: &File, src: &mut Source<'_>, _: u64) -> Result<usize, Errno> {
-        if src.remaining() < 8 {
+        // Linux 6.9 and later take nothing longer, either.
+        if src.remaining() != 8 {
             return Err(EINVAL);
         }
         {

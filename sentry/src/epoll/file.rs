@@ -2,10 +2,14 @@
 
 use std::any::Any;
 use std::borrow::Cow;
+use std::sync::Arc;
+
+use syscalls::SysResult;
+use syscalls::errno::EINVAL;
 
 use super::Epoll;
-use crate::task::PidNamespace;
-use crate::vfs::FileOps;
+use crate::task::{Current, PidNamespace};
+use crate::vfs::{File, FileOps};
 use crate::wait::{Ready, WaitQueue};
 
 /// An open epoll.
@@ -35,6 +39,11 @@ impl FileOps for EpollFile {
 
     fn wait_queue(&self) -> Option<Cow<'_, WaitQueue>> {
         Some(Cow::Borrowed(self.0.queue()))
+    }
+
+    /// Nothing that all files know; busy polling is not there.
+    fn ioctl(&self, _: &mut Current, _: &Arc<File>, _: u32, _: u64) -> SysResult {
+        Err(EINVAL.into())
     }
 
     fn fd_info(&self, _: &PidNamespace) -> String {

@@ -31,7 +31,7 @@ impl Address {
     /// Reads an address argument; `EINVAL` for one of no possible length.
     pub fn read(mm: &Mm, at: UserPtr<u8>, len: i32) -> Result<Self, Errno> {
         let len = usize::try_from(len).map_err(|_| EINVAL)?;
-        if !(FAMILY..=SOCKADDR_STORAGE).contains(&len) {
+        if len > SOCKADDR_STORAGE {
             return Err(EINVAL);
         }
         Self::from_bytes(&mm.read_slice(at, len)?).ok_or(EINVAL)

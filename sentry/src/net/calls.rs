@@ -1,21 +1,28 @@
 //! socket(2), bind(2), connect(2) and what else names and joins sockets.
 
 use syscalls::abi::net::{AF_UNIX, SHUT_RD, SHUT_RDWR, SHUT_WR, SOCK_TYPE_MASK, SocketFlags};
-use syscalls::errno::{EAGAIN, EINVAL, EOPNOTSUPP, ETIMEDOUT};
+use syscalls::errno::{EAFNOSUPPORT, EAGAIN, EINVAL, EOPNOTSUPP, ESOCKTNOSUPPORT, ETIMEDOUT};
 use syscalls::{Arg, Errno, Run, Stop, SysResult, UserPtr, call};
 
 use super::file::lookup;
-use super::{Address, Kind, Shutdown, SocketFile, create, unix};
+use super::{Address, Kind, Shutdown, SocketFile, create, is_family, unix};
 use crate::fd::CloseOnExec;
 use crate::task::Current;
 use crate::vfs::OpenMode;
 use crate::wait::{Deadline, Ready};
 
-/// The type argument: semantics and flags.
-fn kind_and_flags(raw: i32) -> Result<(Kind, SocketFlags), Errno> {
+/// The flags in a type argument.
+fn flags(raw: i32) -> Result<SocketFlags, Errno> {
     let raw_flags = u32::from_ne_bytes((raw & !SOCK_TYPE_MASK).to_ne_bytes());
-    let flags = SocketFlags::decode(raw_flags.into())?;
-    Ok((Kind::new(raw & SOCK_TYPE_MASK)?, flags))
+    SocketFlags::decode(raw_flags.into())
+}
+
+/// The semantics in a type argument; `EAFNOSUPPORT` before anything that is wrong with them.
+fn kind(domain: i32, raw: i32) -> Result<Kind, Errno> {
+    match Kind::new(raw & SOCK_TYPE_MASK) {
+        Err(ESOCKTNOSUPPORT) if !is_family(domain) => Err(EAFNOSUPPORT),
+        kind => kind,
+    }
 }
 
 fn status(flags: SocketFlags) -> OpenMode {
@@ -32,7 +39,8 @@ fn close(flags: SocketFlags) -> CloseOnExec {
 
 impl Run<Current> for call::Socket {
     fn run(self, task: &mut Current) -> SysResult {
-        let (kind, flags) = kind_and_flags(self.kind)?;
+        let flags = flags(self.kind)?;
+        let kind = kind(self.domain, self.kind)?;
         let socket = create(task, self.domain, kind, self.protocol)?;
         let fd = task.reserve_fd()?;
         let file = SocketFile::open(task, socket, status(flags));
@@ -42,18 +50,19 @@ impl Run<Current> for call::Socket {
 
 impl Run<Current> for call::Socketpair {
     fn run(self, task: &mut Current) -> SysResult {
-        let (kind, flags) = kind_and_flags(self.kind)?;
+        let flags = flags(self.kind)?;
+        let (fd_a, fd_b) = (task.reserve_fd()?, task.reserve_fd()?);
+        task.mem().write(self.sv, &[fd_a.fd(), fd_b.fd()])?;
+        let kind = kind(self.domain, self.kind)?;
         let socket = create(task, self.domain, kind, self.protocol)?;
         if socket.family() != AF_UNIX {
             return Err(EOPNOTSUPP.into());
         }
         let (a, b) = unix::UnixSocket::pair(task, kind);
-        let (fd_a, fd_b) = (task.reserve_fd()?, task.reserve_fd()?);
         let (a, b) = (
             SocketFile::open(task, a, status(flags)),
             SocketFile::open(task, b, status(flags)),
         );
-        task.mem().write(self.sv, &[fd_a.fd(), fd_b.fd()])?;
         fd_a.fill(a, close(flags));
         fd_b.fill(b, close(flags));
         Ok(0)
@@ -71,9 +80,15 @@ impl Run<Current> for call::Bind {
 
 impl Run<Current> for call::Connect {
     fn run(self, task: &mut Current) -> SysResult {
-        let (file, socket) = lookup(task, self.sockfd)?;
-        let address = Address::read(task.mem(), self.addr, self.addrlen)?;
-        socket.connect(task, &address, file.nonblocking())?;
+        let file = task.file(self.sockfd)?;
+        let address = Address::read(task.mem(), self.addr, self.addrlen);
+        // Whether it is a socket is looked at before an address that is only too short.
+        let short = address == Err(EINVAL) && matches!(self.addrlen, 0 | 1);
+        if !short && let Err(errno) = address {
+            return Err(errno.into());
+        }
+        let (_, socket) = lookup(task, self.sockfd)?;
+        socket.connect(task, &address?, file.nonblocking())?;
         Ok(0)
     }
 }
@@ -125,6 +140,7 @@ impl Run<Current> for call::Accept {
 
 impl Run<Current> for call::Accept4 {
     fn run(self, task: &mut Current) -> SysResult {
+        task.file(self.sockfd)?;
         let flags = self.flags.check()?;
         accept(task, self.sockfd, self.addr, self.addrlen, flags)
     }
@@ -132,6 +148,7 @@ impl Run<Current> for call::Accept4 {
 
 impl Run<Current> for call::Shutdown {
     fn run(self, task: &mut Current) -> SysResult {
+        let (_, socket) = lookup(task, self.sockfd)?;
         let how = match self.how {
             SHUT_RD => Shutdown {
                 read: true,
@@ -147,7 +164,7 @@ impl Run<Current> for call::Shutdown {
             },
             _ => return Err(EINVAL.into()),
         };
-        lookup(task, self.sockfd)?.1.shutdown(how)?;
+        socket.shutdown(how)?;
         Ok(0)
     }
 }

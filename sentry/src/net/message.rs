@@ -28,11 +28,13 @@ fn segments(task: &Current, header: &MsgHdr) -> Result<Vec<Segment>, Errno> {
     crate::vfs::segments(task.mem(), header.iov, count)
 }
 
-fn one(buf: UserPtr<u8>, len: usize) -> [Segment; 1] {
-    [Segment {
-        addr: buf.addr(),
-        len: len.min(MAX_BYTES),
-    }]
+/// A single buffer; `EFAULT` for one that reaches beyond the user's addresses.
+fn one(buf: UserPtr<u8>, len: usize) -> Result<[Segment; 1], Errno> {
+    Ok([crate::vfs::segment(
+        buf.addr(),
+        len.min(MAX_BYTES),
+        MAX_BYTES,
+    )?])
 }
 
 /// No program here is one of 32 bits.
@@ -140,6 +142,7 @@ fn receive(
 
 impl Run<Current> for call::Sendto {
     fn run(self, task: &mut Current) -> SysResult {
+        let buffers = one(self.buf, self.len)?;
         let (file, socket) = lookup(task, self.sockfd)?;
         let to = match self.dest_addr.non_null() {
             Some(at) => Some(Address::read(task.mem(), at, self.addrlen)?),
@@ -151,7 +154,7 @@ impl Run<Current> for call::Sendto {
             flags: self.flags,
             task,
         };
-        send(task, &file, &socket, &one(self.buf, self.len), message)
+        send(task, &file, &socket, &buffers, message)
     }
 }
 
@@ -190,6 +193,7 @@ fn send_message(
 
 impl Run<Current> for call::Sendmsg {
     fn run(self, task: &mut Current) -> SysResult {
+        not_compat(self.flags)?;
         let (file, socket) = lookup(task, self.sockfd)?;
         let header = task.mem().read(self.msg)?;
         send_message(task, &file, &socket, &header, self.flags)
@@ -198,6 +202,7 @@ impl Run<Current> for call::Sendmsg {
 
 impl Run<Current> for call::Sendmmsg {
     fn run(self, task: &mut Current) -> SysResult {
+        not_compat(self.flags)?;
         let (file, socket) = lookup(task, self.sockfd)?;
         let mut done = 0;
         for index in 0..u64::from(self.vlen.min(MMSG_MAX)) {
@@ -220,8 +225,9 @@ impl Run<Current> for call::Sendmmsg {
 
 impl Run<Current> for call::Recvfrom {
     fn run(self, task: &mut Current) -> SysResult {
+        let buffers = one(self.buf, self.len)?;
         let (file, socket) = lookup(task, self.sockfd)?;
-        let received = receive(task, &file, &socket, &one(self.buf, self.len), self.flags)?;
+        let received = receive(task, &file, &socket, &buffers, self.flags)?;
         if let Some(at) = self.src_addr.non_null() {
             match &received.from {
                 Some(from) => from.write(task.mem(), at, self.addrlen)?,
@@ -291,6 +297,7 @@ fn receive_message(
 
 impl Run<Current> for call::Recvmsg {
     fn run(self, task: &mut Current) -> SysResult {
+        not_compat(self.flags)?;
         let (file, socket) = lookup(task, self.sockfd)?;
         let mut header = task.mem().read(self.msg)?;
         let count = receive_message(task, &file, &socket, &mut header, self.flags)?;
@@ -301,6 +308,7 @@ impl Run<Current> for call::Recvmsg {
 
 impl Run<Current> for call::Recvmmsg {
     fn run(self, task: &mut Current) -> SysResult {
+        not_compat(self.flags)?;
         let (file, socket) = lookup(task, self.sockfd)?;
         let deadline = match self.timeout.non_null() {
             Some(at) => Some(Deadline::after(crate::time::duration(

@@ -240,6 +240,14 @@ pub trait Socket: Send + Sync {
 }
 
 /// A new socket.
+/// True for families that there are.
+fn is_family(family: i32) -> bool {
+    matches!(
+        family,
+        AF_INET | AF_INET6 | AF_NETLINK | AF_PACKET | AF_UNIX
+    )
+}
+
 fn create(
     task: &Current,
     family: i32,

@@ -213,9 +213,9 @@ impl Run<Current> for call::TimerCreate {
 
 impl Run<Current> for call::TimerSettime {
     fn run(self, task: &mut Current) -> SysResult {
-        let timer = task.group.timers.posix(self.timerid)?;
         let new = self.new_value.non_null().ok_or(EINVAL)?;
         let new = task.mem().read(new)?;
+        let timer = task.group.timers.posix(self.timerid)?;
         timer.notify.missed.store(0, Ordering::Relaxed);
         let before = set(
             &timer.timer,

@@ -131,7 +131,7 @@ fn with_timer<R>(
 impl Run<Current> for call::TimerfdSettime {
     fn run(self, task: &mut Current) -> SysResult {
         let new: Itimerspec = task.mem().read(self.new_value)?;
-        let absolute = self.flags.contains(TimerfdSetFlags::ABSTIME);
+        let absolute = self.flags.check()?.contains(TimerfdSetFlags::ABSTIME);
         let before = with_timer(task, self.fd, |timer| {
             // Strikes of the old setting no longer count.
             let before = set(&timer.timer, &timer.clock, &new, absolute)?;

@@ -49,7 +49,7 @@ mod xattr;
 pub use access::{Access, permit};
 pub use anon::{AnonInode, AnonKind};
 pub use attr::{Attr, DeviceNumber, FileKind, Mode, SetAttr, SetTime, Timestamp};
-pub(crate) use calls::rw::segments;
+pub(crate) use calls::rw::{segment, segments};
 pub(crate) use dcache::{fit as fit_names, shrink as shrink_names};
 use dentry::Place;
 pub use dentry::{Dentry, FileName, Location};

@@ -202,7 +202,7 @@ fn may_wait(file: &File, flags: RwFlags) -> bool {
 }
 
 /// `ESPIPE` for a position in a file without positions, whatever it is open for.
-fn check_position(file: &File, at: At) -> Result<(), Errno> {
+pub(super) fn check_position(file: &File, at: At) -> Result<(), Errno> {
     if matches!(at, At::Offset(_)) && !file.ops.seekable() {
         return Err(ESPIPE);
     }

@@ -288,7 +288,7 @@ table! {
     served: TimerfdCreate = 283 "timerfd_create" { clockid: i32 [named(time::CLOCKS)], flags: TimerfdFlags };
     served: Eventfd = 284 "eventfd" { initval: u32 };
     served: Fallocate = 285 "fallocate" { fd: Fd, mode: FallocateMode, offset: i64, len: i64 };
-    served: TimerfdSettime = 286 "timerfd_settime" { fd: Fd, flags: TimerfdSetFlags, new_value: UserPtr<Itimerspec> [value], old_value: UserPtr<Itimerspec> [filled] };
+    served: TimerfdSettime = 286 "timerfd_settime" { fd: Fd, flags: Unchecked<TimerfdSetFlags>, new_value: UserPtr<Itimerspec> [value], old_value: UserPtr<Itimerspec> [filled] };
     served: TimerfdGettime = 287 "timerfd_gettime" { fd: Fd, curr_value: UserPtr<Itimerspec> [filled] };
     served: Accept4 = 288 "accept4" { sockfd: Fd, addr: UserPtr<u8> [filled_address(addrlen)], addrlen: UserPtr<i32> [filled_number], flags: Unchecked<SocketFlags> };
     served: Signalfd4 = 289 "signalfd4" { fd: Fd, mask: UserPtr<u64> [sigset], sizemask: usize, flags: SignalfdFlags };

@@ -54,6 +54,7 @@ impl Run<Current> for call::Sendfile {
         if !from.mode().reads() {
             return Err(EBADF.into());
         }
+        isize::try_from(self.count).map_err(|_| EINVAL)?;
         let to = task.file(self.out_fd)?;
         if !to.mode().writes() {
             return Err(EBADF.into());

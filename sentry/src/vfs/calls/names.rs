@@ -46,7 +46,7 @@ fn symlink(task: &Current, target: UserCStr, dirfd: Fd, path: UserCStr) -> SysRe
 }
 
 fn link(task: &Current, old: (Fd, UserCStr), new: (Fd, UserCStr), flags: LinkFlags) -> SysResult {
-    let (old_path, new_path) = (task.read_path(old.1)?, task.read_path(new.1)?);
+    let old_path = task.read_path(old.1)?;
     let mut how = Walking::empty();
     if flags.contains(LinkFlags::SYMLINK_FOLLOW) {
         how |= Walking::FOLLOW;
@@ -59,7 +59,7 @@ fn link(task: &Current, old: (Fd, UserCStr), new: (Fd, UserCStr), flags: LinkFla
         }
     }
     let at = task.walk_at(old.0, &old_path, how)?;
-    task.make_link(&at, new.0, &new_path)?;
+    task.make_link(&at, new.0, &task.read_path(new.1)?)?;
     Ok(0)
 }
 
@@ -89,7 +89,13 @@ fn rename(
     if flags.contains(RenameFlags::WHITEOUT) {
         return Err(EINVAL.why("RENAME_WHITEOUT").into());
     }
-    let (old_path, new_path) = (task.read_path(old.1)?, task.read_path(new.1)?);
+    let old_path = task.read_path(old.1)?;
+    // The old path's errors come first.
+    let new_path = task.read_path(new.1).or_else(|errno| {
+        let creds = task.creds.get();
+        task.walk_to_entry(&creds, old.0, &old_path)?;
+        Err(errno)
+    })?;
     let end = |dirfd, path| End { dirfd, path };
     task.rename(&end(old.0, &old_path), &end(new.0, &new_path), mode)?;
     Ok(0)

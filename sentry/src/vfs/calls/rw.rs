@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use syscalls::abi::fs::{IOV_MAX, IoVec, RW_MAX, RwFlags};
-use syscalls::errno::{EFAULT, EINVAL};
+use syscalls::errno::{EBADF, EFAULT, EINVAL};
 use syscalls::{Errno, Fd, Run, SysResult, UserAddr, UserPtr, call};
 
 use crate::mm::Mm;
 use crate::task::{Current, Task};
 use crate::vfs::File;
 use crate::vfs::io::Segment;
-use crate::vfs::transfer::At;
+use crate::vfs::transfer::{At, check_position};
 
 /// The first address that no application can use.
 const USER_END: u64 = 0x7fff_ffff_f000;
@@ -28,10 +28,10 @@ impl Task {
 }
 
 /// A buffer as Linux accepts it: `EFAULT` for one that reaches beyond the user's
-/// addresses; cut to what one call transfers.
-fn segment(addr: UserAddr, len: usize, left: usize) -> Result<Segment, Errno> {
+/// addresses, an empty one too; cut to what one call transfers.
+pub(crate) fn segment(addr: UserAddr, len: usize, left: usize) -> Result<Segment, Errno> {
     let end = addr.add(len as u64)?;
-    if len > 0 && end.get() > USER_END {
+    if end.get() > USER_END {
         return Err(EFAULT);
     }
     let len = len.min(left);
@@ -73,8 +73,19 @@ enum Way {
     Write,
 }
 
+/// What Linux looks at before it looks at buffers: `ESPIPE`, `EBADF`.
+fn check(file: &Arc<File>, way: Way, at: At) -> Result<(), Errno> {
+    check_position(file, at)?;
+    let open = match way {
+        Way::Read => file.mode().reads(),
+        Way::Write => file.mode().writes(),
+    };
+    if open { Ok(()) } else { Err(EBADF) }
+}
+
 fn single(task: &Current, way: Way, fd: Fd, buf: UserPtr<u8>, count: usize, at: At) -> SysResult {
     let file = task.file(fd)?;
+    check(&file, way, at)?;
     let buffers = [segment(buf.addr(), count, RW_MAX)?];
     transfer(task, way, &file, &buffers, at, RwFlags::empty())
 }
@@ -88,7 +99,11 @@ fn vectored(
     flags: RwFlags,
 ) -> SysResult {
     let file = task.file(fd)?;
+    check(&file, way, at)?;
     let buffers = segments(task.mem(), iov.0, iov.1)?;
+    if flags.is_empty() && buffers.iter().all(|buffer| buffer.len == 0) {
+        return Ok(0);
+    }
     transfer(task, way, &file, &buffers, at, flags)
 }
 

@@ -57,6 +57,9 @@ fn room(task: &Current, file: &Arc<File>, wait: bool) -> Result<usize, Stop> {
 
 impl Run<Current> for call::Splice {
     fn run(self, task: &mut Current) -> SysResult {
+        if self.len == 0 {
+            return Ok(0);
+        }
         let flags = self.flags.check()?;
         let (from, to) = (task.file(self.fd_in)?, task.file(self.fd_out)?);
         if !from.mode().reads() || !to.mode().writes() {
@@ -121,6 +124,9 @@ fn give_back(file: &File, at: At, rest: &[u8]) {
 
 impl Run<Current> for call::Tee {
     fn run(self, task: &mut Current) -> SysResult {
+        if self.len == 0 {
+            return Ok(0);
+        }
         let (from, to) = (task.file(self.fd_in)?, task.file(self.fd_out)?);
         let input = from.downcast::<PipeEnd>().ok_or(EINVAL)?;
         let output = to.downcast::<PipeEnd>().ok_or(EINVAL)?;

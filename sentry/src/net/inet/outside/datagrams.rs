@@ -65,6 +65,11 @@ impl Packets {
     /// Puts a packet, in pieces that fit `mtu`, with the other packets that go out; drops
     /// what there is no room for.
     fn push(&mut self, packet: &[u8], mtu: usize) {
+        // The stack takes it for granted that there is a destination; who asked from nowhere,
+        // or made such a head, gets nothing.
+        if take_apart(packet).is_none_or(|parts| parts.to.is_unspecified()) {
+            return;
+        }
         self.identity = self.identity.wrapping_add(1);
         for piece in fragments::cut(packet, mtu, self.identity) {
             self.push_piece(&piece);

@@ -111,6 +111,7 @@ fn transport(
     trusted: bool,
 ) -> Option<Seen> {
     match protocol {
+        IpProtocol::Tcp if from.is_unspecified() || to.is_unspecified() => None,
         IpProtocol::Tcp => {
             let tcp = TcpPacket::new_checked(payload).ok()?;
             if !trusted && !tcp.verify_checksum(&from, &to) {

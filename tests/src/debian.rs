@@ -1,4 +1,4 @@
-//! Builds the Debian root with debootstrap, from the mirror this machine is configured for.
+//! Builds Debian roots with debootstrap, from the mirror this machine is configured for.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -28,6 +28,20 @@ const PACKAGES: &[&str] = &[
     "busybox-static",
 ];
 
+/// What the root of servers holds beyond the packages marked essential.
+const SERVERS: &[&str] = &[
+    "nginx-light",
+    "redis-server",
+    "redis-tools",
+    "postgresql",
+    "openssh-server",
+    "openssh-client",
+    "wrk",
+    "curl",
+    "apache2-utils",
+    "python3",
+];
+
 /// Bumped when the recipe changes in another way than its packages.
 const RECIPE: u32 = 1;
 
@@ -41,19 +55,33 @@ pub fn root() -> Result<PathBuf, String> {
     Ok(dir.join("root"))
 }
 
+/// A root with servers and their clients, for scripts that ask for it; built as [`root`] is.
+///
+/// # Errors
+/// As [`root`].
+pub fn servers() -> Result<PathBuf, String> {
+    let dir = workspace::work_dir().join("servers");
+    build_with(&dir, SERVERS)?;
+    Ok(dir.join("root"))
+}
+
 /// Builds the root in `dir/root`, with its stamp and log beside it. Safe to call from several
 /// processes at once: one builds, the others wait for it.
 ///
 /// # Errors
 /// As [`root`].
 pub fn build(dir: &Path) -> Result<(), String> {
+    build_with(dir, PACKAGES)
+}
+
+fn build_with(dir: &Path, packages: &[&str]) -> Result<(), String> {
     fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     let lock = File::create(dir.join("lock")).map_err(|e| format!("{}: {e}", dir.display()))?;
     let _one_at_a_time =
         Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| e.to_string())?;
 
     let stamp = dir.join("stamp");
-    let recipe = format!("{RECIPE} {}\n", PACKAGES.join(","));
+    let recipe = format!("{RECIPE} {}\n", packages.join(","));
     if fs::read_to_string(&stamp).is_ok_and(|found| found == recipe) {
         return Ok(());
     }
@@ -68,7 +96,7 @@ pub fn build(dir: &Path) -> Result<(), String> {
         source.mirror,
         root.display()
     );
-    debootstrap(&source, &root, &dir.join("log"))?;
+    debootstrap(&source, packages, &root, &dir.join("log"))?;
     // Downloads are of no use to a program that runs over the root.
     for cache in ["var/cache/apt/archives", "var/lib/apt/lists"] {
         remove_files(&root.join(cache));
@@ -124,10 +152,10 @@ impl Source {
     }
 }
 
-fn debootstrap(source: &Source, root: &Path, log: &Path) -> Result<(), String> {
+fn debootstrap(source: &Source, packages: &[&str], root: &Path, log: &Path) -> Result<(), String> {
     let mut child = Command::new("debootstrap")
         .arg("--variant=minbase")
-        .arg(format!("--include={}", PACKAGES.join(",")))
+        .arg(format!("--include={}", packages.join(",")))
         .arg(&source.suite)
         .arg(root)
         .arg(&source.mirror)

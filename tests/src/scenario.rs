@@ -4,8 +4,9 @@
 //!
 //! A script finds its tools in `tests/oci/lib.sh`: `$RT` is the runtime with a state directory
 //! of its own, `bundle` makes bundles, `docker` and others talk to a daemon that was started
-//! for the script alone. It runs as the first process of a pid namespace, with mounts of its
-//! own: nothing of it survives.
+//! for the script alone. `$SERVERS` is a Debian root with servers, made where it is named. A
+//! script runs as the first process of a pid namespace, with mounts of its own: nothing of it
+//! survives.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use similar::TextDiff;
 
 use crate::roots::{self, Root};
-use crate::{again, workspace};
+use crate::{again, debian, workspace};
 
 /// Longer than any script takes, seconds.
 const GUARD: &str = "120";
@@ -39,6 +40,13 @@ impl Scenario {
         let shown = dir.display().to_string();
         fs::create_dir_all(&dir).map_err(|e| format!("{shown}: {e}"))?;
         let root = roots::base(Root::Busybox)?;
+        let script = fs::read_to_string(&self.script).map_err(|e| format!("{}: {e}", self.name))?;
+        // Built before the script's time begins.
+        let servers = if script.contains("$SERVERS") {
+            debian::servers()?
+        } else {
+            PathBuf::new()
+        };
         let output = Command::new("timeout")
             .args([
                 "-k",
@@ -57,6 +65,7 @@ impl Scenario {
             .env("RUNTIME", runtime)
             .env("KIND", kind)
             .env("BASE", root)
+            .env("SERVERS", servers)
             .env("TESTKIT", testkit)
             .stdin(Stdio::null())
             .output()

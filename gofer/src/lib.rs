@@ -27,7 +27,7 @@ mod tests;
 mod types;
 pub mod wire;
 
-pub use client::Client;
+pub use client::{Beginning, Client, OpenedChild};
 pub use types::attr::{Attr, FileType, Owner, SetAttr, SetTime, Time};
 pub use types::dir::{Detail, DirEntry, DirPage};
 pub use types::handle::{Access, Handle, Segment, TreeId, Walked};

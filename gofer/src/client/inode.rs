@@ -8,7 +8,7 @@ use super::Client;
 use crate::wire::layout::BODY_SIZE;
 use crate::wire::name;
 use crate::wire::request::{self, Node, valid};
-use crate::{Access, Attr, FileType, Handle, SetAttr, SetTime, StatFs, Time, TreeId, Walked};
+use crate::{Attr, FileType, Handle, SetAttr, SetTime, StatFs, Time, TreeId, Walked};
 
 /// Components of one request: their answer surely fits.
 const WALK_MAX: usize = 64;
@@ -139,24 +139,6 @@ impl Client {
             valid: bits,
         };
         Ok(self.exchange.call(&request, &[])?.reply)
-    }
-
-    /// Opens a regular file or directory for data; the server keeps the descriptor with
-    /// the inode, one for all users of the handle. May be called again, for more access
-    /// too: reads then see what is written. Opens are counted, see [`Self::close`].
-    /// `ENXIO` for other types, which live in the Sentry; `EISDIR` for writing to a directory.
-    pub fn open(&self, handle: Handle, access: Access) -> Result<(), Errno> {
-        let access = match access {
-            Access::Read => 1,
-            Access::Write => 2,
-            Access::ReadWrite => 3,
-        };
-        let request = request::Open {
-            handle,
-            access,
-            pad: 0,
-        };
-        self.exchange.call(&request, &[]).map(|_| ())
     }
 
     /// Undoes one [`Self::open`], or that a file was made open. With the last one the server

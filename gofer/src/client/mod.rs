@@ -6,6 +6,7 @@ mod dir;
 mod exchange;
 mod inode;
 mod io;
+mod open;
 mod seccomp;
 mod watch;
 mod xattr;
@@ -17,6 +18,7 @@ use syscalls::Errno;
 
 use crate::wire::ClientEnd;
 use exchange::Exchange;
+pub use open::{Beginning, OpenedChild};
 pub use seccomp::seccomp_rows;
 
 /// Asks a Gofer for files. Cheap to clone; clones share the channel, and calls from many

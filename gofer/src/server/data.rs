@@ -6,31 +6,65 @@ use std::sync::Arc;
 use rustix::fs::{FallocateFlags, OFlags, SeekFrom, fallocate, fdatasync, fsync, seek};
 use syscalls::Errno;
 use syscalls::errno::EINVAL;
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use super::Files;
 use super::attr::attributes;
+use super::confine::only_name;
 use super::dispatch::Serve;
 use super::node::Node;
 use crate::host::HostResult;
-use crate::wire::request::{self, Count, Nothing};
+use crate::wire::request::{self, Count, NOT_READ, Nothing, Opened};
 use crate::{Access, Attr, Client, Segment};
 
 impl Serve for request::Open {
-    fn serve(self, files: &Files, _: &[u8], _: &mut Vec<u8>) -> Result<Nothing, Errno> {
+    fn serve(self, files: &Files, tail: &[u8], _: &mut Vec<u8>) -> Result<Opened, Errno> {
         let access = match self.access {
             1 => Access::Read,
             2 => Access::Write,
             3 => Access::ReadWrite,
             _ => return Err(EINVAL),
         };
-        let node = if access.writes() {
-            files.writable(self.handle)?
-        } else {
-            files.node(self.handle)?
+        let mut opened = Opened {
+            node: FromZeros::new_zeroed(),
+            bytes: 0,
+            errno: 0,
+            pad: 0,
         };
+        if tail.is_empty() {
+            let node = files.node(self.handle)?;
+            opened.bytes = self.open(files, &node, access)?;
+            return Ok(opened);
+        }
+        let dir = files.dir(self.handle)?;
+        let found = files.lookup(&dir, only_name(tail)?)?;
+        let (found, node) = files.hand_out(dir.tree, found)?;
+        opened.node = found;
+        match self.open(files, &node, access) {
+            Ok(bytes) => opened.bytes = bytes,
+            Err(errno) => opened.errno = u32::from(errno.raw()),
+        }
+        Ok(opened)
+    }
+}
+
+impl request::Open {
+    /// Opens `node` and reads what is wanted; returns how much that was.
+    fn open(&self, files: &Files, node: &Node, access: Access) -> Result<u64, Errno> {
+        if access.writes() {
+            files.check_writable(node)?;
+        }
         files.with_room(|| node.open(access))?;
-        Ok(Nothing {})
+        if self.len == 0 {
+            return Ok(0);
+        }
+        let beginning = Segment {
+            file_pos: 0,
+            mem_offset: self.mem_offset,
+            len: self.len,
+        };
+        let read = segments(beginning.as_bytes()).and_then(|list| read(files, node, &list));
+        Ok(read.map_or(NOT_READ, |count| count.bytes))
     }
 }
 
@@ -102,13 +136,17 @@ fn transfer(
     Ok(Count { bytes: total })
 }
 
+fn read(files: &Files, node: &Node, segments: &[Segment]) -> Result<Count, Errno> {
+    let file = files.with_room(|| node.reader())?;
+    transfer(segments, |pos, offset, len| {
+        files.memory.read_from_host(file.as_fd(), pos, offset, len)
+    })
+}
+
 impl Serve for request::ReadInto {
     fn serve(self, files: &Files, tail: &[u8], _: &mut Vec<u8>) -> Result<Count, Errno> {
         let node = files.node(self.handle)?;
-        let file = files.with_room(|| node.reader())?;
-        transfer(&segments(tail)?, |pos, offset, len| {
-            files.memory.read_from_host(file.as_fd(), pos, offset, len)
-        })
+        read(files, &node, &segments(tail)?)
     }
 }
 

@@ -45,7 +45,8 @@ impl Files {
         Ok(node)
     }
 
-    fn check_writable(&self, node: &Node) -> Result<(), Errno> {
+    /// `EROFS` for an inode that must not be changed.
+    pub(super) fn check_writable(&self, node: &Node) -> Result<(), Errno> {
         match self.tree(node.tree)?.rights {
             Rights::ReadWrite if !node.sealed => Ok(()),
             Rights::ReadWrite | Rights::ReadOnly => Err(EROFS),

@@ -2,10 +2,10 @@
 
 use std::os::unix::fs::{FileExt, symlink};
 
-use syscalls::errno::{EBADF, EFAULT, EINVAL, EISDIR, ENXIO};
+use syscalls::errno::{EBADF, EFAULT, EINVAL, EISDIR, ENOENT, ENXIO};
 
 use super::{Rig, me};
-use crate::{Access, Client, FallocateMode, Fsync, Handle, Seek, Segment};
+use crate::{Access, Beginning, Client, FallocateMode, Fsync, Handle, Seek, Segment};
 
 fn segment(file_pos: u64, mem_offset: u64, len: u64) -> Segment {
     Segment {
@@ -152,5 +152,47 @@ fn only_files_and_directories_are_opened() {
     }
     assert_eq!(c.open(rig.root, Access::Write), Err(EISDIR));
     assert_eq!(c.open(rig.root, Access::ReadWrite), Err(EISDIR));
+    rig.finish();
+}
+
+#[test]
+fn the_beginning_comes_with_opening() {
+    let rig = Rig::new();
+    std::fs::write(rig.path("f"), "beginning").unwrap();
+    let c = &rig.client;
+    let to = Beginning {
+        mem_offset: 8192,
+        len: 4096,
+    };
+    let opened = c.open_child(rig.root, b"f", Access::Read, to).unwrap();
+    assert_eq!(opened.read, Ok(Some(9)));
+    assert_eq!(opened.attr.size, 9);
+    let mut bytes = [0; 9];
+    rig.memory.read(8192, &mut bytes).unwrap();
+    assert_eq!(&bytes, b"beginning");
+
+    let (handle, _) = rig.find("f");
+    assert_eq!(handle, opened.handle);
+    let short = Beginning {
+        mem_offset: 0,
+        len: 5,
+    };
+    assert_eq!(c.open_and_read(handle, Access::Read, short), Ok(Some(5)));
+    // Beyond the memory file: it is open, and nothing was read.
+    let beyond = Beginning {
+        mem_offset: u64::MAX >> 2,
+        len: 4096,
+    };
+    assert_eq!(c.open_and_read(handle, Access::Read, beyond), Ok(None));
+
+    let absent = c.open_child(rig.root, b"absent", Access::Read, to);
+    assert_eq!(absent.unwrap_err(), ENOENT);
+    std::fs::create_dir(rig.path("d")).unwrap();
+    let nothing = Beginning::default();
+    let dir = c
+        .open_child(rig.root, b"d", Access::Write, nothing)
+        .unwrap();
+    assert_eq!(dir.read, Err(EISDIR));
+    assert_eq!(c.getattr(dir.handle).unwrap().ino, dir.attr.ino);
     rig.finish();
 }

@@ -51,6 +51,23 @@ pub(crate) struct WalkReply {
     pub(crate) errno: u32,
 }
 
+/// What came of opening. An error of the opening itself is no error of a request that has
+/// handed out an inode.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(crate) struct Opened {
+    /// For a name: what it leads to, one reference.
+    pub(crate) node: Node,
+    /// [`NOT_READ`] if reading failed.
+    pub(crate) bytes: u64,
+    /// 0: no error.
+    pub(crate) errno: u32,
+    pub(crate) pad: u32,
+}
+
+/// Nothing is known of what was to be read.
+pub(crate) const NOT_READ: u64 = u64::MAX;
+
 /// Bytes moved, or a position.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -90,8 +107,9 @@ requests! {
     SetAttr = 5 {
         handle: Handle, size: u64, atime: Time, mtime: Time, mode: u32, uid: u32, gid: u32, valid: u32,
     } -> Attr;
-    /// `access`: 1 read, 2 write, 3 both.
-    Open = 6 { handle: Handle, access: u32, pad: u32 } -> Nothing;
+    /// `access`: 1 read, 2 write, 3 both. Tail: empty, or a name in the directory `handle`.
+    /// `len` bytes of the beginning are read to `mem_offset`.
+    Open = 6 { handle: Handle, access: u32, pad: u32, mem_offset: u64, len: u64 } -> Opened;
     Close = 7 { handle: Handle } -> Nothing;
     /// Tail: segments.
     ReadInto = 8 { handle: Handle } -> Count;

@@ -13,7 +13,7 @@ use super::open::Opened;
 use crate::fs::page_cache::{Backing, PAGE};
 
 /// Read at first, pages.
-const FIRST_WINDOW: u64 = 16;
+pub(super) const FIRST_WINDOW: u64 = 16;
 /// Read at once at most, pages.
 const MAX_WINDOW: u64 = 256;
 
@@ -47,6 +47,21 @@ impl HostData {
     }
 }
 
+impl HostData {
+    /// `read` bytes of the file stand in `pages`, which belong to page number `index` on.
+    pub(super) fn has_read(&self, index: u64, pages: &Pages, read: u64) -> Result<(), Errno> {
+        let len = pages.count() * PAGE;
+        let read = read.min(len);
+        self.expected
+            .store(index + pages.count(), Ordering::Relaxed);
+        let rest = usize::try_from(len - read).map_err(|_| EIO)?;
+        match rest {
+            0 => Ok(()),
+            rest => self.memory.zero(pages.offset() + read, rest),
+        }
+    }
+}
+
 impl Backing for HostData {
     fn read(&self, index: u64, pages: &Pages) -> Result<(), Errno> {
         let handle = self.handle()?;
@@ -57,14 +72,8 @@ impl Backing for HostData {
             mem_offset: pages.offset(),
             len,
         };
-        let read = self.client.read_into(handle, &[segment])?.min(len);
-        self.expected
-            .store(index + pages.count(), Ordering::Relaxed);
-        let rest = usize::try_from(len - read).map_err(|_| EIO)?;
-        if rest > 0 {
-            self.memory.zero(pages.offset() + read, rest)?;
-        }
-        Ok(())
+        let read = self.client.read_into(handle, &[segment])?;
+        self.has_read(index, pages, read)
     }
 
     fn write(&self, pos: u64, offset: u64, len: u64) -> Result<(), Errno> {

@@ -24,9 +24,9 @@ pub(super) struct LazyHandle {
 
 /// A name in a directory.
 #[derive(Clone)]
-struct Place {
-    dir: Arc<GoferInode>,
-    name: FileName,
+pub(super) struct Place {
+    pub(super) dir: Arc<GoferInode>,
+    pub(super) name: FileName,
 }
 
 impl LazyHandle {
@@ -50,6 +50,11 @@ impl LazyHandle {
         self.known.get().copied()
     }
 
+    /// Where the handle is to be had, if it is not there.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.place.lock().clone()
+    }
+
     /// The handle is `handle`; false if it is another one already.
     pub(super) fn set(&self, handle: Handle) -> bool {
         let set = *self.known.get_or_init(|| handle) == handle;
@@ -65,8 +70,7 @@ impl GoferInode {
         if let Some(handle) = self.handle.get() {
             return Ok(handle);
         }
-        let place = self.handle.place.lock().clone();
-        if let Some(Place { dir, name }) = place {
+        if let Some(Place { dir, name }) = self.handle.place() {
             // Whoever asks for the name gets this inode, with its handle.
             dir.walk(&name)?;
         }

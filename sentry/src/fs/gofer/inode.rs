@@ -139,7 +139,7 @@ impl GoferInode {
         self.tree.told(self, name, attr)
     }
 
-    fn wrap(&self, (handle, attr): (Handle, HostAttr)) -> Arc<GoferInode> {
+    pub(super) fn wrap(&self, (handle, attr): (Handle, HostAttr)) -> Arc<GoferInode> {
         self.tree.inode(&self.super_block, &self.tree, handle, attr)
     }
 
@@ -503,9 +503,7 @@ impl Inode for GoferInode {
                 } else {
                     Access::Read
                 };
-                data.host
-                    .opened
-                    .ensure(&self.tree.client, self.handle()?, access)?;
+                self.open_host(data, access)?;
                 self.revalidate()?;
                 Ok(Box::new(RegularFile(self)))
             }

@@ -79,6 +79,34 @@ impl PageCache {
         }
     }
 
+    /// Has the beginning of the file read by `read`, if none of its first `max` pages is
+    /// there yet. `read` gets pages for it, or nothing if there is nothing to be read, and
+    /// tells whether they are filled.
+    pub fn read_beginning(
+        &self,
+        max: u64,
+        read: impl FnOnce(Option<&Pages>) -> Result<bool, Errno>,
+    ) -> Result<(), Errno> {
+        let (count, generation) = {
+            let inner = self.inner.lock();
+            let end = pages_for(inner.size).min(max);
+            let free = inner.map.next_present(0).is_none_or(|next| next >= end);
+            (if free { end } else { 0 }, inner.generation)
+        };
+        let pages = match count {
+            0 => None,
+            count => self.file.allocate(count, Fill::Dirty).ok(),
+        };
+        let filled = read(pages.as_ref())?;
+        if let Some(pages) = pages.filter(|_| filled) {
+            let mut inner = self.inner.lock();
+            if inner.generation == generation {
+                insert_absent(&mut inner, 0, pages);
+            }
+        }
+        Ok(())
+    }
+
     /// Reads absent pages from the backing: a stretch of read-ahead from `index` on.
     /// Returns references on at most `max` of them.
     fn fill(&self, index: u64, max: u64) -> Result<Pages, Errno> {

@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 
 use smoltcp::wire::{
-    ArpOperation, ArpPacket, EthernetFrame, EthernetProtocol, Icmpv6Message, Icmpv6Packet,
-    IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket,
+    ArpOperation, ArpPacket, EthernetFrame, EthernetProtocol, IPV6_HEADER_LEN, Icmpv6Message,
+    Icmpv6Packet, IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet, TcpOption, TcpPacket,
+    TcpSeqNumber, UdpPacket,
 };
 
 use super::super::addr::Endpoint;
 use super::fragments;
+use super::recovery::Ack;
 use super::wire::Arrived;
 
 /// What a frame is.
@@ -34,6 +36,8 @@ pub(super) struct Segment {
     pub(super) from: Endpoint,
     pub(super) to: Endpoint,
     pub(super) kind: Kind,
+    /// What it acknowledges.
+    pub(super) ack: Option<Ack>,
 }
 
 /// What a segment is for.
@@ -130,6 +134,7 @@ fn transport(
                 from: end(from, tcp.src_port()),
                 to: end(to, tcp.dst_port()),
                 kind,
+                ack: tcp.ack().then(|| acknowledges(&tcp)),
             }))
         }
         IpProtocol::Udp => {
@@ -147,6 +152,66 @@ fn transport(
         }
         _ => Some(Seen::Other),
     }
+}
+
+fn acknowledges(tcp: &TcpPacket<&[u8]>) -> Ack {
+    let pure = tcp.payload().is_empty() && !tcp.syn() && !tcp.fin() && !tcp.rst();
+    Ack {
+        number: tcp.ack_number(),
+        window: tcp.window_len(),
+        pure,
+        selective: pure && selects(tcp.options()),
+    }
+}
+
+/// Whether options of TCP have ranges that are acknowledged selectively.
+fn selects(mut options: &[u8]) -> bool {
+    while let Ok((rest, option)) = TcpOption::parse(options) {
+        match option {
+            TcpOption::SackRange(_) => return true,
+            TcpOption::EndOfList => return false,
+            _ if rest.is_empty() => return false,
+            _ => options = rest,
+        }
+    }
+    false
+}
+
+/// A segment of TCP, its window one more or less; its checksum is wrong then.
+pub(super) fn with_another_window(frame: &[u8]) -> Vec<u8> {
+    let mut copy = frame.to_vec();
+    let start = EthernetFrame::<&[u8]>::header_len();
+    let first = copy.get(start).copied().unwrap_or_default();
+    let ip = match first >> 4 {
+        4 => usize::from(first & 15) * 4,
+        _ => IPV6_HEADER_LEN,
+    };
+    // The lower byte of the window.
+    if let Some(byte) = copy.get_mut(start + ip + 15) {
+        *byte ^= 1;
+    }
+    copy
+}
+
+/// Up to where a frame that is sent continues a stream of TCP.
+pub(super) fn end_of_segment(frame: &[u8]) -> Option<TcpSeqNumber> {
+    let frame = EthernetFrame::new_checked(frame).ok()?;
+    let segment = match frame.ethertype() {
+        EthernetProtocol::Ipv4 => {
+            let packet = Ipv4Packet::new_checked(frame.payload()).ok()?;
+            let is_tcp = packet.next_header() == IpProtocol::Tcp;
+            is_tcp.then(|| packet.payload())?
+        }
+        EthernetProtocol::Ipv6 => {
+            let packet = Ipv6Packet::new_checked(frame.payload()).ok()?;
+            let is_tcp = packet.next_header() == IpProtocol::Tcp;
+            is_tcp.then(|| packet.payload())?
+        }
+        _ => return None,
+    };
+    let tcp = TcpPacket::new_checked(segment).ok()?;
+    let len = tcp.segment_len();
+    (len > 0 && !tcp.rst()).then(|| tcp.seq_number() + len)
 }
 
 #[cfg(test)]

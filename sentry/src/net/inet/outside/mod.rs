@@ -23,6 +23,7 @@ mod engine;
 mod fragments;
 mod frame;
 mod members;
+mod recovery;
 mod resolver;
 mod streams;
 mod wire;

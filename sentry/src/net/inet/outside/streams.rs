@@ -15,7 +15,8 @@ use super::super::addr::Endpoint;
 use super::super::stream::half::{Take, UrgentData};
 use super::super::stream::{Half, StreamSocket};
 use super::engine::{Engine, Port, now};
-use super::frame::{Kind, Segment};
+use super::frame::{self, Kind, Segment};
+use super::recovery::{Recovery, Verdict};
 use super::{Line, Opening};
 use crate::vfs::{Sink, Source};
 
@@ -36,6 +37,9 @@ const ASKING: Duration = Duration::from_secs(3);
 /// (net.ipv4.tcp_fin_timeout).
 const ORPHANED: Duration = Duration::from_secs(60);
 
+/// Duplicates of an ACK that make the stack send again.
+const REPEATS: usize = 3;
+
 /// One connection.
 pub(super) struct Connection {
     /// Which interface.
@@ -52,6 +56,7 @@ pub(super) struct Connection {
     since: Instant,
     line: Line,
     timer: Option<Instant>,
+    recovery: Recovery,
     /// The other side has sent a reset.
     was_reset: bool,
     /// Since when its end is all that is waited for.
@@ -143,6 +148,7 @@ impl Engine {
             since: now(),
             line,
             timer: None,
+            recovery: Recovery::default(),
             was_reset: false,
             orphan: None,
         };
@@ -189,7 +195,6 @@ impl Engine {
         let Some(port) = self.ports.get_mut(at) else {
             return;
         };
-        port.wire.offer();
         let connection = id.and_then(|id| self.connections.get_mut(&id));
         let Some(connection) = connection.filter(|connection| connection.at == at) else {
             let Port {
@@ -198,12 +203,21 @@ impl Engine {
                 nobody,
                 ..
             } = port;
+            wire.offer();
             stack.poll_ingress_single(now(), wire, nobody);
             return;
         };
         connection.was_reset |= segment.kind == Kind::Resets;
-        port.stack
-            .poll_ingress_single(now(), &mut port.wire, &mut connection.sockets);
+        let (now, frame) = (now(), port.wire.frame().bytes);
+        let verdict = segment
+            .ack
+            .map(|ack| connection.recovery.heard(ack, frame, now));
+        let times = match verdict {
+            None | Some(Verdict::Take) => 1,
+            Some(Verdict::Hold) => 0,
+            Some(Verdict::SendAgain) => 1 + REPEATS,
+        };
+        connection.hear(port, times, now);
         self.dirty.extend(id);
     }
 
@@ -254,13 +268,9 @@ impl Engine {
             return;
         };
         connection.line.touch.told.store(false, Ordering::Release);
+        connection.probe(port, now);
         let mut over = connection.advance(port, now);
-        while !over
-            && port
-                .stack
-                .poll_egress(now, &mut port.wire, &mut connection.sockets)
-                != smoltcp::iface::PollResult::None
-        {
+        while !over && connection.send(port, now) {
             // What was acknowledged or sent may have made room.
             over = connection.advance(port, now);
         }
@@ -269,13 +279,13 @@ impl Engine {
         }
         if over {
             // A last word, if there is one.
-            port.stack
-                .poll_egress(now, &mut port.wire, &mut connection.sockets);
+            connection.send(port, now);
             return self.forget(id);
         }
         let wanted = port.stack.poll_at(now, &connection.sockets);
         let limit = connection.limit();
-        let wanted = wanted.into_iter().chain(limit).min();
+        let probe = connection.recovery.deadline();
+        let wanted = wanted.into_iter().chain(limit).chain(probe).min();
         if wanted != connection.timer {
             if let Some(at) = connection.timer {
                 self.timers.remove(&(at, id));
@@ -319,6 +329,39 @@ enum Answer {
 }
 
 impl Connection {
+    /// Sends what there is; false if there was nothing.
+    fn send(&mut self, port: &mut Port, now: Instant) -> bool {
+        let sent = port
+            .stack
+            .poll_egress(now, &mut port.wire, &mut self.sockets);
+        if let Some(end) = port.wire.take_end() {
+            self.recovery.sent(end, now);
+        }
+        sent != smoltcp::iface::PollResult::None
+    }
+
+    /// The stack hears what is in the wire's frame, so many times.
+    fn hear(&mut self, port: &mut Port, times: usize, now: Instant) {
+        for _ in 0..times {
+            port.wire.offer();
+            port.stack
+                .poll_ingress_single(now, &mut port.wire, &mut self.sockets);
+        }
+    }
+
+    /// Sends the first unacknowledged segment again if nothing was acknowledged for long.
+    fn probe(&mut self, port: &mut Port, now: Instant) {
+        let Some(frame) = self.recovery.probe(now) else {
+            return;
+        };
+        // With another window it is a new ACK: the stack counts from there.
+        port.wire.put(&frame::with_another_window(frame));
+        let frame = frame.to_vec();
+        self.hear(port, 1, now);
+        port.wire.put(&frame);
+        self.hear(port, 1 + REPEATS, now);
+    }
+
     fn state(&self) -> State {
         self.sockets.get::<Socket>(self.handle).state()
     }

@@ -13,6 +13,9 @@ use smoltcp::phy::{
     Checksum, ChecksumCapabilities, Device, DeviceCapabilities, Medium, RxToken, TxToken,
 };
 use smoltcp::time::Instant;
+use smoltcp::wire::TcpSeqNumber;
+
+use super::frame::end_of_segment;
 
 /// Bytes of the head of Ethernet.
 const ETHERNET: usize = 14;
@@ -30,6 +33,8 @@ pub(super) struct Wire {
     /// The received frame is still to be given to the stack.
     fresh: bool,
     sent: Vec<u8>,
+    /// Up to where a stream of TCP was sent.
+    end: Option<TcpSeqNumber>,
 }
 
 /// A frame that has arrived.
@@ -48,6 +53,7 @@ impl Wire {
             received: vec![0; MAX],
             len: 0,
             fresh: false,
+            end: None,
             sent: vec![0; MAX],
         }
     }
@@ -102,6 +108,19 @@ impl Wire {
         }
     }
 
+    /// Puts a frame in the place of the one that was taken.
+    pub(super) fn put(&mut self, frame: &[u8]) {
+        if let Some(place) = self.received.get_mut(HEADER..HEADER + frame.len()) {
+            place.copy_from_slice(frame);
+            self.len = HEADER + frame.len();
+        }
+    }
+
+    /// Up to where a stream of TCP was sent since the last call.
+    pub(super) fn take_end(&mut self) -> Option<TcpSeqNumber> {
+        self.end.take()
+    }
+
     /// The most that a packet may have, bytes.
     pub(super) fn mtu(&self) -> usize {
         self.mtu
@@ -120,6 +139,7 @@ pub(super) struct Incoming<'a>(&'a [u8]);
 pub(super) struct Outgoing<'a> {
     socket: &'a OwnedFd,
     buffer: &'a mut [u8],
+    end: &'a mut Option<TcpSeqNumber>,
 }
 
 impl RxToken for Incoming<'_> {
@@ -138,6 +158,9 @@ impl TxToken for Outgoing<'_> {
         let (header, frame) = whole.split_at_mut(HEADER);
         header.fill(0);
         let result = f(frame);
+        if let Some(end) = end_of_segment(frame) {
+            *self.end = Some(self.end.map_or(end, |before| before.max(end)));
+        }
         // What does not go out is lost, as packets are: who cares sends again.
         let _ = send(self.socket.as_raw_fd(), whole, MsgFlags::MSG_DONTWAIT);
         result
@@ -156,6 +179,7 @@ impl Device for Wire {
         let outgoing = Outgoing {
             socket: &self.socket,
             buffer: &mut self.sent,
+            end: &mut self.end,
         };
         Some((Incoming(frame), outgoing))
     }
@@ -164,6 +188,7 @@ impl Device for Wire {
         Some(Outgoing {
             socket: &self.socket,
             buffer: &mut self.sent,
+            end: &mut self.end,
         })
     }
 

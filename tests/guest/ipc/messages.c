@@ -106,10 +106,10 @@ TEST(handed_over) {
   int id = msgget(IPC_PRIVATE, 0600);
   pid_t small = fork();
   if (!small) { _exit(msgrcv(id, &(struct message){0}, 2, 7, 0) < 0 && errno == E2BIG); }
-  sleep_ms(20);
+  sleep_ms(100);
   pid_t big = fork();
   if (!big) { _exit(msgrcv(id, &(struct message){0}, 100, 7, 0)); }
-  sleep_ms(20);
+  sleep_ms(100);
   SHOW(sends(id, 6, "other", 0));
   SHOW(sends(id, 7, "the message", 0));
   say_queue(id);

@@ -14,7 +14,7 @@
 //! Memory is bounded: half-open connections are few, the oldest gives way ([`streams`]);
 //! neighbours, fragments and packets that wait for a neighbour have fixed room.
 //!
-//! Differs from Linux: no selective acknowledgements are acted upon; a route to a network on
+//! Differs from Linux: of selective acknowledgements only that there are any is used; a route to a network on
 //! the link needs an address in it.
 
 mod asking;

@@ -1,6 +1,6 @@
 //! Attributes read ahead of lookups.
 //!
-//! Who looks up a few names of a directory mostly looks up more: after some lookups that
+//! Who looks up a few names of a directory mostly looks up more: after two lookups that
 //! had to ask the Gofer, it is asked for the attributes of many entries at once, in the
 //! order of the listing, more each time. A later lookup that finds its name here makes an
 //! inode of it without asking, and [without a handle](super::handle).
@@ -18,7 +18,7 @@ use crate::sync::{Level, Mutex};
 /// Directories whose entries are remembered.
 const DIRECTORIES: usize = 16;
 /// Lookups that are answered one by one, first.
-const PATIENCE: u32 = 4;
+const PATIENCE: u32 = 2;
 /// Entries that are asked for first; the server takes it as "at least".
 const FIRST: u32 = 1;
 /// How much more are asked for the next time.

@@ -20,6 +20,27 @@ impl Bell {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         EventFd::from_flags(flags).map(Bell)
     }
+
+    /// Waits until it rings, or there is something of the peer, its end included: which of
+    /// them. `None` if that cannot be waited for.
+    pub(super) fn wait(&self, connection: &Connection) -> Option<[bool; 2]> {
+        let mut fds = [
+            PollFd::new(self.0.as_fd(), PollFlags::POLLIN),
+            PollFd::new(connection.socket(), PollFlags::POLLIN),
+        ];
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => {
+                log::error!("control socket: {errno}");
+                return None;
+            }
+        }
+        let happened = fds.map(|fd| fd.any().unwrap_or(false));
+        if happened[0] {
+            let _ = self.0.read();
+        }
+        Some(happened)
+    }
 }
 
 impl Wake for Bell {
@@ -52,21 +73,9 @@ pub(super) fn attend(mut connection: Connection, process: &dyn Attended) {
             let _ = connection.send(&Answer::Exited(status.to_shell()), &[]);
             return;
         }
-        let mut fds = [
-            PollFd::new(bell.0.as_fd(), PollFlags::POLLIN),
-            PollFd::new(connection.socket(), PollFlags::POLLIN),
-        ];
-        match poll(&mut fds, PollTimeout::NONE) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => {
-                log::error!("control socket: {errno}");
-                return process.signal(Signal::KILL);
-            }
-        }
-        let [rung, heard] = fds.map(|fd| fd.any().unwrap_or(false));
-        if rung {
-            let _ = bell.0.read();
-        }
+        let Some([_, heard]) = bell.wait(&connection) else {
+            return process.signal(Signal::KILL);
+        };
         if heard && obey(&mut connection, process).is_err() {
             return process.signal(Signal::KILL);
         }

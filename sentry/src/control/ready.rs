@@ -1,10 +1,6 @@
 //! A start whose caller wants to know when the program says that it is ready, sd_notify(3).
 
-use std::os::fd::AsFd;
 use std::sync::Arc;
-
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::attend::Bell;
 use super::message::Answer;
@@ -37,21 +33,9 @@ fn listen(container: &Container, connection: &Connection, ear: &Ear) -> Option<V
         if ended {
             return None;
         }
-        let mut fds = [
-            PollFd::new(bell.0.as_fd(), PollFlags::POLLIN),
-            PollFd::new(connection.socket(), PollFlags::POLLIN),
-        ];
-        match poll(&mut fds, PollTimeout::NONE) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => {
-                log::error!("control socket: {errno}");
-                return None;
-            }
-        }
-        let [_, gone] = fds.map(|fd| fd.any().unwrap_or(false));
+        let [_, gone] = bell.wait(connection)?;
         if gone {
             return None;
         }
-        let _ = bell.0.read();
     }
 }

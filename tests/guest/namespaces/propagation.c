@@ -273,13 +273,18 @@ static char step_[2];
 static void tell(int pipe[2]) { write(pipe[1], "x", 1); }
 static void hear(int pipe[2]) { read(pipe[0], step_, 1); }
 
-TEST(name_spaces) {
+// A shared tree, its slave, a private one; and two ways to take turns.
+static void be_with_three_trees(int there[2], int back[2]) {
   be_alone();
   dirs("a", "p", "l", NULL);
   tmpfs("a"), make("a", MS_SHARED), dirs("a/x", "a/y", NULL), tmpfs("p"), dirs("p/x", NULL);
   bind("a", "l"), make("l", MS_SLAVE);
-  int there[2], back[2];
   pipe(there), pipe(back);
+}
+
+TEST(name_spaces) {
+  int there[2], back[2];
+  be_with_three_trees(there, back);
   CHILD("child") {
     pid_t pid = fork();
     if (!pid) {
@@ -305,12 +310,8 @@ TEST(name_spaces) {
 }
 
 TEST(of_other_users) {
-  be_alone();
-  dirs("a", "p", "l", NULL);
-  tmpfs("a"), make("a", MS_SHARED), dirs("a/x", "a/y", NULL), tmpfs("p"), dirs("p/x", NULL);
-  bind("a", "l"), make("l", MS_SLAVE);
   int there[2], back[2];
-  pipe(there), pipe(back);
+  be_with_three_trees(there, back);
   CHILD("child") {
     pid_t pid = fork();
     if (!pid) {

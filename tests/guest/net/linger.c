@@ -46,6 +46,17 @@ static int drain(int s) {
   return got;
 }
 
+// Whether what a thread closes is closed after a while, and when all has been received.
+static void say_closing(void *(*how)(void *), int after_ms, int s, int sent) {
+  pthread_t t;
+  pthread_create(&t, 0, how, 0);
+  sleep_ms(after_ms);
+  say("closed %d", closed);
+  say("all of it: %d", drain(s) == sent);
+  pthread_join(t, 0);
+  say("closing %d", result);
+}
+
 TEST(waits) {
   int s, sent = stuffed(&s, &victim);
   linger(victim, 1, 100);
@@ -64,13 +75,7 @@ TEST(even_nonblocking) {
   int s, sent = stuffed(&s, &victim);
   linger(victim, 1, 100);
   fcntl(victim, F_SETFL, O_NONBLOCK);
-  pthread_t t;
-  pthread_create(&t, 0, closer, 0);
-  sleep_ms(300);
-  say("closed %d", closed);
-  say("all of it: %d", drain(s) == sent);
-  pthread_join(t, 0);
-  say("closing %d", result);
+  say_closing(closer, 300, s, sent);
 }
 
 TEST(for_a_time) {
@@ -97,14 +102,8 @@ TEST(one_of_two_descriptors) {
   linger(victim, 1, 100);
   int other = dup(victim);
   SHOW(close(victim));
-  pthread_t t;
   victim = other;
-  pthread_create(&t, 0, closer, 0);
-  sleep_ms(100);
-  say("closed %d", closed);
-  say("all of it: %d", drain(s) == sent);
-  pthread_join(t, 0);
-  say("closing %d", result);
+  say_closing(closer, 100, s, sent);
 }
 
 static void *duplicates(void *unused UNUSED) {
@@ -116,13 +115,7 @@ static void *duplicates(void *unused UNUSED) {
 TEST(by_dup2) {
   int s, sent = stuffed(&s, &victim);
   linger(victim, 1, 100);
-  pthread_t t;
-  pthread_create(&t, 0, duplicates, 0);
-  sleep_ms(300);
-  say("closed %d", closed);
-  say("all of it: %d", drain(s) == sent);
-  pthread_join(t, 0);
-  say("closing %d", result);
+  say_closing(duplicates, 300, s, sent);
 }
 
 // Who exits does not wait.

@@ -82,7 +82,7 @@ impl GoferInode {
     }
 
     fn open_and_read(&self, access: Access, to: Beginning) -> Result<Option<u64>, Errno> {
-        let (Some(Place { dir, name }), None) = (self.handle.place(), self.handle.get()) else {
+        let Some(Place { dir, name }) = self.handle.place() else {
             let handle = self.handle()?;
             return self.tree.client.open_and_read(handle, access, to);
         };

@@ -1,13 +1,12 @@
 //! Processors: one socket with a core for each.
 
 use syscalls::Errno;
-use syscalls::errno::EPERM;
 
-use super::{E, Machine, set_size};
+use super::{E, Machine, Subject};
 use crate::fs::processor::{Cache, Processor, list, mask};
-use crate::fs::synth::{Context, Entry, Members, Refusal, Series, Site, TableDir, numbered};
+use crate::fs::synth::{Entry, Members, Series, Site, TableDir, numbered};
 use crate::task::all_cpus;
-use crate::vfs::{Attr, FileKind, InodeRef, SetAttr};
+use crate::vfs::{FileKind, InodeRef};
 
 /// /sys/devices/system/cpu.
 pub(super) const DIRECTORY: E = Entry::made("cpu", FileKind::Directory, directory)
@@ -52,19 +51,7 @@ struct Cpu {
     index: u32,
 }
 
-impl Context for Cpu {
-    fn attr(&self, attr: &mut Attr) {
-        set_size(attr);
-    }
-
-    fn check_change(&self, _: &SetAttr) -> Result<(), Errno> {
-        Err(EPERM)
-    }
-
-    fn refusal(&self) -> Refusal {
-        self.machine.refusal()
-    }
-}
+impl Subject for Cpu {}
 
 impl Cpu {
     fn own(&self) -> u64 {
@@ -154,19 +141,7 @@ struct CacheOf {
     index: u32,
 }
 
-impl Context for CacheOf {
-    fn attr(&self, attr: &mut Attr) {
-        set_size(attr);
-    }
-
-    fn check_change(&self, set: &SetAttr) -> Result<(), Errno> {
-        self.cpu.check_change(set)
-    }
-
-    fn refusal(&self) -> Refusal {
-        self.cpu.refusal()
-    }
-}
+impl Subject for CacheOf {}
 
 impl CacheOf {
     /// A line made of what the cache is.

@@ -59,17 +59,17 @@ impl Machine {
     }
 }
 
-/// Attributes of all that sysfs has.
-fn set_size(attr: &mut Attr) {
-    if attr.kind == FileKind::Regular {
-        attr.size = FILE_SIZE;
-        attr.blksize = 4096;
-    }
-}
+/// What a directory of sysfs is about.
+trait Subject: Clone + Send + Sync + 'static {}
 
-impl Context for Machine {
+impl Subject for Machine {}
+
+impl<T: Subject> Context for T {
     fn attr(&self, attr: &mut Attr) {
-        set_size(attr);
+        if attr.kind == FileKind::Regular {
+            attr.size = FILE_SIZE;
+            attr.blksize = 4096;
+        }
     }
 
     fn check_change(&self, _: &SetAttr) -> Result<(), Errno> {

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use syscalls::Errno;
-use syscalls::errno::{EINVAL, ENODEV, EPERM};
+use syscalls::errno::{EINVAL, ENODEV};
 
-use super::{E, Machine, set_size};
-use crate::fs::synth::{Context, Entry, Members, Refusal, Series, Site, TableDir};
+use super::{E, Machine, Subject};
+use crate::fs::synth::{Entry, Members, Series, Site, TableDir};
 use crate::net::inet::{Link, Network};
 use crate::net::netlink;
-use crate::vfs::{Attr, FileKind, InodeRef, SetAttr};
+use crate::vfs::{FileKind, InodeRef};
 
 /// /sys/class/net.
 pub(super) const CLASS: E = Entry::made("net", FileKind::Directory, class)
@@ -86,19 +86,7 @@ struct Interface {
     index: u32,
 }
 
-impl Context for Interface {
-    fn attr(&self, attr: &mut Attr) {
-        set_size(attr);
-    }
-
-    fn check_change(&self, _: &SetAttr) -> Result<(), Errno> {
-        Err(EPERM)
-    }
-
-    fn refusal(&self) -> Refusal {
-        self.machine.refusal()
-    }
-}
+impl Subject for Interface {}
 
 impl Interface {
     /// A line that is made of the interface; `ENODEV` once it is gone.
